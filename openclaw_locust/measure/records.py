@@ -1,0 +1,95 @@
+"""One process's own records: what Locust's statistics have no place for.
+
+Connection phases, what TLS negotiated, one sample for each failure class, and answers that belong
+to no outcome. Bounded: nothing here grows with the number of requests or with a server's words.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from openclaw_locust.failures import Failure, printable
+
+
+@dataclass(slots=True)
+class PhaseTimes:
+    """The sum, number and largest of one phase's times, in nanoseconds."""
+
+    count: int = 0
+    total_ns: int = 0
+    max_ns: int = 0
+
+    def add(self, duration_ns: int) -> None:
+        """Record one duration."""
+        self.count += 1
+        self.total_ns += duration_ns
+        self.max_ns = max(self.max_ns, duration_ns)
+
+
+@dataclass(slots=True)
+class FailureSample:
+    """What was seen of one class: how often, and the first and the last words."""
+
+    count: int = 0
+    first: str = ""
+    last: str = ""
+
+
+@dataclass(slots=True)
+class Records:
+    """The records of one run in one process.
+
+    Attributes:
+        phases: the times of ``dns``, ``tcp``, ``proxy``, ``tls`` and ``upgrade``.
+        negotiated: connections by (TLS version, cipher).
+        addresses: connections by the address reached.
+        failures: a sample for each failure class.
+        acks: answers recognised as acks.
+        late_acks: acks that came after their send had been counted as timed out.
+        pushes: messages that were no answers.
+        unrecognised: the first message that was no answer, as a sample.
+        subprotocol_ignored: connections where the server chose none of the offered subprotocols.
+    """
+
+    phases: dict[str, PhaseTimes] = field(default_factory=dict)
+    negotiated: Counter[tuple[str, str]] = field(default_factory=Counter)
+    addresses: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, FailureSample] = field(default_factory=dict)
+    acks: int = 0
+    late_acks: int = 0
+    pushes: int = 0
+    unrecognised: str = ""
+    subprotocol_ignored: int = 0
+
+    def push(self, words: str) -> None:
+        """Count a message that is no answer; the first one is kept as a sample."""
+        self.pushes += 1
+        self.unrecognised = self.unrecognised or printable(words)
+
+    def connection(
+        self, phases: Mapping[str, int | None], address: str, tls_version: str, cipher: str
+    ) -> None:
+        """Record one connection attempt, as far as it came.
+
+        Args:
+            phases: durations in nanoseconds; None where a phase did not end well.
+            address: the address that was reached, or empty.
+            tls_version, cipher: what was negotiated, or empty.
+        """
+        for name, duration_ns in phases.items():
+            if duration_ns is not None:
+                self.phases.setdefault(name, PhaseTimes()).add(duration_ns)
+        if address:
+            self.addresses[address] += 1
+        if tls_version:
+            self.negotiated[tls_version, cipher] += 1
+
+    def failure(self, failure: Failure) -> None:
+        """Keep the words of a failure as its class's sample."""
+        sample = self.failures.setdefault(failure.kind.name, FailureSample())
+        sample.count += 1
+        if failure.detail:
+            sample.first = sample.first or failure.detail
+            sample.last = failure.detail

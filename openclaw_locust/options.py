@@ -1,0 +1,187 @@
+"""Every option once: its flag, its variable, its help and whether it may show in the web UI.
+
+They go into Locust's own parser, so that the command line, ``locust.conf``, ``LOCUST_…`` variables
+and the web UI's form all work. All values stay text here: Locust's form posts text past the parser,
+so `settings.py` reads and validates every source in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option.
+
+    Attributes:
+        flag: as on the command line.
+        help: one sentence for ``--help``, for the README's table and for the form.
+        default: the text that stands when nothing is given; None: nothing.
+        metavar: what the value is.
+        kind: ``text``, ``switch`` or ``list`` (repeatable).
+        in_web_ui: whether the form shows it. Never for what may carry a secret: the form's page has
+            each value in its source.
+    """
+
+    flag: str
+    help: str
+    default: str | None = None
+    metavar: str = "TEXT"
+    kind: str = "text"
+    in_web_ui: bool = True
+
+    @property
+    def dest(self) -> str:
+        """The attribute of Locust's parsed options."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return f"LOCUST_{self.dest.upper()}"
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "--tls-ca",
+        "CA certificates to trust: a PEM or DER file, or a folder of them. Without it certifi's "
+        "bundle is used, not the system's store.",
+        metavar="PATH",
+    ),
+    Option(
+        "--client-cert", "Client certificate for mutual TLS, with its chain (PEM).", metavar="FILE"
+    ),
+    Option(
+        "--client-key",
+        "Key of the client certificate; may be left out when it is in the same file.",
+        metavar="FILE",
+    ),
+    Option(
+        "--client-certs",
+        "Folder of client certificates, NAME.pem with NAME-key.pem: users take them in turns.",
+        metavar="FOLDER",
+    ),
+    Option(
+        "--client-key-passphrase",
+        "Passphrase of the client keys; better given as a variable than on the command line.",
+        in_web_ui=False,
+    ),
+    Option("--tls-min", "Lowest TLS version: 1.2 or 1.3.", default="1.2", metavar="VERSION"),
+    Option("--tls-ciphers", "OpenSSL cipher list for TLS 1.2.", metavar="LIST"),
+    Option(
+        "--sni",
+        "Server name for SNI and for the certificate's verification, in place of the host.",
+        metavar="NAME",
+    ),
+    Option(
+        "--connect-to",
+        "Connect TCP to this address; URL, SNI and verification stay the target's.",
+        metavar="HOST:PORT",
+    ),
+    Option(
+        "--insecure",
+        "Do not verify the server's certificate; every output then says so.",
+        kind="switch",
+    ),
+    Option(
+        "--header",
+        "Header of the upgrade request, 'Name: value'; repeatable.",
+        metavar="HEADER",
+        kind="list",
+        in_web_ui=False,
+    ),
+    Option(
+        "--token",
+        "Bearer token for the Authorization header; never shown. Better given as a variable.",
+        in_web_ui=False,
+    ),
+    Option(
+        "--subprotocol",
+        "WebSocket subprotocol to offer; repeatable, in order of preference.",
+        metavar="NAME",
+        kind="list",
+    ),
+    Option(
+        "--proxy",
+        "HTTP proxy to tunnel through (CONNECT). HTTPS_PROXY is never used by itself.",
+        metavar="URL",
+        in_web_ui=False,
+    ),
+    Option(
+        "--dns-ttl",
+        "How long an answer of the resolver is used; all its addresses take turns.",
+        default="60s",
+        metavar="DURATION",
+    ),
+    Option(
+        "--connect-timeout",
+        "Limit for the whole way from DNS to the 101.",
+        default="10s",
+        metavar="DURATION",
+    ),
+    Option(
+        "--ack-timeout",
+        "How long a rating waits for its ack before it counts as failed.",
+        default="5s",
+        metavar="DURATION",
+    ),
+    Option(
+        "--ack-match",
+        "What an ack looks like: dotted path = value; repeatable, all must hold "
+        "(default: type=ack).",
+        metavar="PATH=VALUE",
+        kind="list",
+    ),
+    Option(
+        "--ack-id",
+        "Member that carries an id in rating and ack; none: match by item, the oldest first.",
+        default="none",
+        metavar="FIELD",
+    ),
+    Option(
+        "--pause",
+        "Pause of a user between two ratings; a class's own wait_time wins.",
+        default="1s",
+        metavar="DURATION",
+    ),
+    Option(
+        "--connection-lifetime",
+        "Close a connection and open a new one when it is this old (default: keep it).",
+        metavar="DURATION",
+    ),
+    Option(
+        "--messages-per-connection",
+        "Close a connection and open a new one after this many ratings (default: keep it).",
+        metavar="N",
+    ),
+    Option("--item-max", "Ratings go to random items from 1 to this.", default="1000", metavar="N"),
+    Option(
+        "--demo",
+        "Start the embedded rating server and load it in place of a --host.",
+        kind="switch",
+        in_web_ui=False,
+    ),
+)
+
+
+def add_options(parser: Any) -> None:
+    """Add every option to Locust's parser (``locust.argument_parser.LocustArgumentParser``)."""
+    for option in OPTIONS:
+        common: dict[str, Any] = {
+            "env_var": option.variable,
+            "help": option.help,
+            "include_in_web_ui": option.in_web_ui,
+        }
+        if option.kind == "switch":
+            parser.add_argument(option.flag, action="store_true", default=False, **common)
+        elif option.kind == "list":
+            # The default must be None: argparse appends to a default list instead of replacing it.
+            parser.add_argument(
+                option.flag, action="append", default=None, metavar=option.metavar, **common
+            )
+        else:
+            parser.add_argument(
+                option.flag, default=option.default or "", metavar=option.metavar, **common
+            )

@@ -1,0 +1,135 @@
+"""The ledger of one connection: what was sent and is not answered, and what an answer settles.
+
+Pure: times come in as arguments. A send is settled once. Answers are matched by id; without one by
+item, and without either by order, the oldest first.
+
+A send whose time ran out stays in the book as *expired*: without an id its late answer would
+otherwise settle the next send, and all later ones would be shifted (a naive client then reports
+0.3 ms for a true 5 ms). Where only order can match, an expired send leaves the book *in doubt* as
+soon as an answer settles it, because it may have been meant for the next one; the connection is
+then to be replaced.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from openclaw_locust.rating.messages import Answer
+
+OK = "ok"
+PUSH = "push"
+LATE = "app.ack.late"
+_FAILURES = {"negative": "app.ack.negative", "malformed": "app.ack.malformed"}
+_REMEMBERED = 64  # settled sends that a second answer is recognised by
+_EXPIRED_KEPT = 32
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """One send: what its answer should name, and its times on the ``perf_counter_ns`` clock."""
+
+    sent_ns: int
+    deadline_ns: int
+    name: str
+    id: Any = None
+    item: int | None = None
+    score: int | None = None
+    expired: bool = False
+
+
+Settlement = tuple[Pending | None, str]
+"""What an answer amounts to: the send that it settles, or None where it settles none, and ``ok``,
+``push`` (not an answer at all) or a failure class."""
+
+
+class Ledger:
+    """The sends of one connection that still wait for an answer, in the order of sending."""
+
+    def __init__(self) -> None:
+        self._open: list[Pending] = []
+        self._settled: deque[tuple[Any, int | None]] = deque(maxlen=_REMEMBERED)
+        self.in_doubt = False
+
+    def add(self, pending: Pending) -> None:
+        """Enter a send."""
+        self._open.append(pending)
+
+    def expire(self, pending: Pending) -> None:
+        """Mark a send whose time ran out; its outcome is the caller's to record."""
+        pending.expired = True
+        expired = [entry for entry in self._open if entry.expired]
+        if len(expired) > _EXPIRED_KEPT:
+            self._open.remove(expired[0])  # its answer is not coming; the book stays short
+
+    def pending(self) -> list[Pending]:
+        """Return the sends that have no outcome yet."""
+        return [entry for entry in self._open if not entry.expired]
+
+    def awaits_item(self, item: int) -> bool:
+        """Say whether an open send has this item: an answer could not tell the two apart."""
+        return bool(self._open) and any(entry.item == item for entry in self._open)
+
+    def remove(self, pending: Pending) -> None:
+        """Take out a send that was settled by other means than an answer."""
+        self._open.remove(pending)
+
+    def settle(self, answer: Answer) -> Settlement:
+        """Match an answer with a send and take that send out of the book."""
+        if len(self._open) == 1:  # the usual case: one send, and its ack in every particular
+            only = self._open[0]
+            kind, answer_id, item, score, _ = answer
+            if (
+                kind == "ack"
+                and answer_id == only.id
+                and item == only.item
+                and score == only.score
+                and not only.expired
+            ):
+                self._open.clear()
+                self._settled.append((answer_id, item))
+                return only, OK
+        if answer.kind == "other":
+            return None, PUSH
+        match = self._match(answer)
+        if match is None:
+            return self._settle_unmatched(answer)
+        self._open.remove(match)
+        self._settled.append((match.id, match.item))
+        if match.expired:
+            self.in_doubt = self.in_doubt or (answer.id is None and answer.item is None)
+            return match, LATE
+        if answer.kind != "ack":
+            return match, _FAILURES[answer.kind]
+        if _differs(answer.item, match.item) or _differs(answer.score, match.score):
+            return match, "app.ack.mismatch"
+        return match, OK
+
+    def _match(self, answer: Answer) -> Pending | None:
+        for entry in self._open:
+            if answer.id is not None:
+                if entry.id == answer.id:
+                    return entry
+            elif answer.item is None or entry.item is None or entry.item == answer.item:
+                return entry
+        return None
+
+    def _settle_unmatched(self, answer: Answer) -> Settlement:
+        """Judge an answer that names no open send: a second one, or one for somebody else."""
+        for known_id, item in self._settled:
+            if answer.id is not None:
+                known = known_id == answer.id
+            else:
+                known = answer.item is not None and item == answer.item
+            if known:
+                return None, "app.ack.duplicate"
+        waiting = self.pending()
+        if not waiting:
+            return None, "app.ack.mismatch"
+        self._open.remove(waiting[0])
+        return waiting[0], "app.ack.mismatch"
+
+
+def _differs(answered: int | None, sent: int | None) -> bool:
+    return answered is not None and sent is not None and answered != sent

@@ -1,0 +1,132 @@
+"""The report on a terminal, in a pipe and in a CI log: readable from 60 columns up.
+
+Every mark is a character as well as a colour, and every such character has an ASCII twin for
+streams that cannot carry it. Texts from outside are made harmless and never read as markup.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from openclaw_locust.report import wording
+from openclaw_locust.report.numbers import THIN_SPACE
+from openclaw_locust.report.terminal_tables import errors_block, percentiles_block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from openclaw_locust.report.build import Report
+
+MAX_WIDTH = 160
+"""Wider lines of prose are hard to follow."""
+
+# one character for one character, so that columns stay columns
+_ASCII = str.maketrans(f"✓✗–—→•·…×─{THIN_SPACE}’“”", '+X-->*.~x-,\'""')
+
+
+def print_report(
+    report: Report, console_width: int | None = None, file: TextIO | None = None
+) -> None:
+    """Print the report; its last line is the verdict.
+
+    Args:
+        report: what to print.
+        console_width: columns; by default those of the terminal, else 80.
+        file: where to; by default the standard output. A reader that has gone away (``| head``)
+            ends the printing without an error.
+
+    Raises:
+        OSError: the stream cannot be written for another reason, as a full disk.
+    """
+    file = file or sys.stdout
+    outer = Console(file=file, width=console_width)
+    # rendered apart, so that what the stream cannot encode is replaced and never raises
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        width=min(outer.width, MAX_WIDTH),
+        force_terminal=outer.is_terminal,
+        no_color=outer.no_color,
+        highlight=False,
+        emoji=False,
+    )
+    for block in _blocks(report, console.width):
+        console.print(block)
+        console.print()
+    # in a log the verdict stays one line, for those who look for it with grep
+    style = "bold green" if report.verdict.exit_code == 0 else "bold red"
+    verdict = Text(wording.verdict(report), style=style)
+    console.print(verdict, soft_wrap=not outer.is_terminal)
+    lines = (line.rstrip() for line in buffer.getvalue().splitlines())
+    write_out("\n".join(lines) + "\n", file)
+
+
+def write_out(text: str, file: TextIO) -> None:
+    """Write and flush; a reader that has gone away is no error.
+
+    Raises:
+        OSError: the stream cannot be written for another reason.
+    """
+    encoding = getattr(file, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+    try:
+        file.write(text)
+        file.flush()
+    except BrokenPipeError:
+        _drop_what_is_left(file)
+
+
+def _drop_what_is_left(file: TextIO) -> None:
+    """Let the flush at the interpreter's exit succeed, which else complains once more."""
+    try:
+        descriptor = file.fileno()
+    except (OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _blocks(report: Report, width: int) -> Iterable[RenderableType]:
+    facts = report.facts
+    yield _heading(report)
+    yield percentiles_block(report, width)
+    if not report.errors.empty:
+        yield errors_block(report, width)
+    if report.problems:
+        yield _list("Problems with what was read", report.problems)
+    if facts and facts.hints:
+        yield _list("Hints", facts.hints)
+
+
+def _heading(report: Report) -> RenderableType:
+    what, which = wording.title(report)
+    lines: list[RenderableType] = [Text.assemble(f"{what} ", (which, "bold"))]
+    known = filter(None, (wording.subtitle(report), wording.settings(report)))
+    lines += [Text(line, style="dim") for line in known]
+    notes = report.facts.notes if report.facts else ()
+    lines += [_item("!", note, "bold yellow") for note in notes]
+    return Group(*lines)
+
+
+def _list(title: str, lines: Iterable[str]) -> RenderableType:
+    return Group(Text(title, style="bold"), *(_item("•", line, "") for line in lines))
+
+
+def _item(mark: str, line: str, style: str) -> RenderableType:
+    """Return a line that hangs behind its mark when it wraps."""
+    item = Table.grid(padding=(0, 1, 0, 0))
+    item.add_column(no_wrap=True)
+    item.add_column(overflow="fold")
+    item.add_row(Text(mark, style=style), Text(wording.one_line(line), style=style))
+    return item

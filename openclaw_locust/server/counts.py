@@ -1,0 +1,60 @@
+"""The server's own record of its work, for the line at its end and for ``--record``."""
+
+from __future__ import annotations
+
+import json
+import resource
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the server has done so far; every field is a count since its start.
+
+    Attributes:
+        connections: TCP connections accepted.
+        open_max: the most connections that were open at one time (those past TLS's handshake).
+        tls_full: complete TLS handshakes with a full key exchange and certificate.
+        tls_resumed: complete TLS handshakes that resumed a session.
+        tls_failed: connections that ended before their TLS handshake was complete.
+        requests: HTTP requests read, upgrades among them.
+        upgrades: WebSocket connections opened (answers 101).
+        messages: WebSocket messages read, good and bad.
+        ratings: messages that were ratings.
+        acks: acks sent. Below ``ratings`` where connections ended before their acks went out.
+        errors: messages answered with an error.
+    """
+
+    connections: int = 0
+    open_max: int = 0
+    tls_full: int = 0
+    tls_resumed: int = 0
+    tls_failed: int = 0
+    requests: int = 0
+    upgrades: int = 0
+    messages: int = 0
+    ratings: int = 0
+    acks: int = 0
+    errors: int = 0
+
+    def line(self) -> str:
+        """Return all counts on one line: ``done connections=12 open_max=4 …``."""
+        return "done " + " ".join(f"{name}={value}" for name, value in asdict(self).items())
+
+
+def write_record(path: Path, counts: Counts) -> None:
+    """Write the counts and this process's CPU time so far (seconds) to ``path`` as JSON.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    record = asdict(counts) | {
+        "cpu_user_s": round(used.ru_utime, 6),
+        "cpu_system_s": round(used.ru_stime, 6),
+    }
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,241 @@
+"""The options, read and validated: one frozen `Settings` for a run.
+
+Everything that can be known to be wrong before the first connection is found here, in one line that
+says what is wrong and the mend.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from openclaw_locust.durations import format_duration, parse_duration
+from openclaw_locust.options import OPTIONS
+from openclaw_locust.rating.messages import DEFAULT_ACK_MATCH, AckMatch, parse_ack_match
+from openclaw_locust.redact import MASK, mask_header, mask_url
+from openclaw_locust.wire.proxy import Proxy, parse_proxy
+from openclaw_locust.wire.target import Target, parse_address, parse_target
+from openclaw_locust.wire.tls import Identity, TlsProfile, find_identities
+from openclaw_locust.wire.upgrade import parse_header
+
+_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
+
+class SettingsError(ValueError):
+    """An option is wrong; the text is one line that says what, and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run does, in units: seconds and counts. Secrets have no place in its ``repr``.
+
+    Attributes:
+        target: where the load goes.
+        tls: how TLS is done; its passphrase is never shown.
+        connect_to: where TCP goes instead of the target, or None.
+        proxy: the proxy, or None.
+        headers: further headers of the upgrade, the bearer token among them.
+        subprotocols: offered in this order.
+        ack_matches: what an ack looks like.
+        ack_id: the member that carries the id, or None.
+        connection_lifetime_s, messages_per_connection: limits of a connection; None: keep it.
+        shown: each option that was given or has a default, for people, without secrets.
+        warnings: lines that the user should see at the start.
+    """
+
+    target: Target
+    tls: TlsProfile = field(repr=False)
+    connect_to: tuple[str, int] | None
+    proxy: Proxy | None
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    subprotocols: tuple[str, ...]
+    dns_ttl_s: float
+    connect_timeout_s: float
+    ack_timeout_s: float
+    ack_matches: tuple[AckMatch, ...]
+    ack_id: str | None
+    pause_s: float
+    connection_lifetime_s: float | None
+    messages_per_connection: int | None
+    item_max: int
+    shown: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+def read_settings(options: Mapping[str, Any], host: str | None) -> Settings:
+    """Read the options as Locust parsed them (or as its form posted them) and validate them all.
+
+    Args:
+        options: by ``Option.dest``; what is missing has its default.
+        host: Locust's ``--host``, the form's host, or the user class's own.
+
+    Raises:
+        SettingsError: something is wrong.
+    """
+    try:
+        return _read(_Values(options), host)
+    except SettingsError:
+        raise
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _read(values: _Values, host: str | None) -> Settings:
+    if not host or not host.strip():
+        raise SettingsError(
+            "there is no target; give --host wss://rating.example.com/rating, "
+            "or --demo to load the embedded server"
+        )
+    matches = values.many("--ack-match") or [DEFAULT_ACK_MATCH]
+    ack_id = values.text("--ack-id")
+    connect_to = values.text("--connect-to")
+    proxy = values.text("--proxy")
+    return Settings(
+        target=parse_target(host),
+        tls=_read_tls(values),
+        connect_to=parse_address(connect_to, "--connect-to") if connect_to else None,
+        proxy=parse_proxy(proxy) if proxy else None,
+        headers=_read_headers(values),
+        subprotocols=tuple(values.many("--subprotocol")),
+        dns_ttl_s=values.duration("--dns-ttl", zero=True),
+        connect_timeout_s=values.duration("--connect-timeout"),
+        ack_timeout_s=values.duration("--ack-timeout"),
+        ack_matches=tuple(parse_ack_match(text) for text in matches),
+        ack_id=None if ack_id.lower() in ("none", "") else ack_id,
+        pause_s=values.duration("--pause", zero=True),
+        connection_lifetime_s=values.optional_duration("--connection-lifetime"),
+        messages_per_connection=values.optional_count("--messages-per-connection"),
+        item_max=values.count("--item-max"),
+        shown=_shown(values),
+        warnings=tuple(_warnings(proxy)),
+    )
+
+
+def _read_tls(values: _Values) -> TlsProfile:
+    ca, insecure = values.text("--tls-ca"), values.switch("--insecure")
+    if ca and insecure:
+        raise SettingsError("--insecure and --tls-ca contradict each other; give one of them")
+    version = values.text("--tls-min")
+    if version not in ("1.2", "1.3"):
+        raise SettingsError(f"--tls-min {version!r} is no supported version; write 1.2 or 1.3")
+    return TlsProfile(
+        ca=Path(ca).expanduser() if ca else None,
+        verify=not insecure,
+        min_version=version,
+        ciphers=values.text("--tls-ciphers") or None,
+        server_name=values.text("--sni") or None,
+        identities=_read_identities(values),
+        key_passphrase=values.text("--client-key-passphrase") or None,
+    )
+
+
+def _read_identities(values: _Values) -> tuple[Identity, ...]:
+    cert, key = values.text("--client-cert"), values.text("--client-key")
+    folder = values.text("--client-certs")
+    if folder:
+        if cert or key:
+            raise SettingsError(
+                "--client-certs and --client-cert contradict each other; give one of them"
+            )
+        return find_identities(Path(folder).expanduser())
+    if key and not cert:
+        raise SettingsError("--client-key without --client-cert; give the certificate too")
+    if not cert:
+        return ()
+    cert_path = Path(cert).expanduser()
+    if not key and cert_path.is_file() and b"PRIVATE KEY-----" not in cert_path.read_bytes():
+        raise SettingsError(f"--client-cert {cert!r} has no key in it; give --client-key too")
+    return (Identity(cert_path, Path(key).expanduser() if key else cert_path),)
+
+
+def _read_headers(values: _Values) -> tuple[tuple[str, str], ...]:
+    headers = [parse_header(text) for text in values.many("--header")]
+    token = values.text("--token")
+    if token:
+        if any(name.lower() == "authorization" for name, _ in headers):
+            raise SettingsError("--token and an Authorization --header; give one of them")
+        try:
+            headers.append(parse_header(f"Authorization: Bearer {token}"))
+        except ValueError:
+            raise SettingsError("--token has a character that no header can carry") from None
+    return tuple(headers)
+
+
+def _shown(values: _Values) -> dict[str, str]:
+    shown = {}
+    for option in OPTIONS:
+        if option.kind == "switch":
+            text = "yes" if values.switch(option.flag) else ""
+        elif option.kind == "list":
+            text = ", ".join(map(mask_header, values.many(option.flag)))
+        else:
+            text = values.text(option.flag)
+        if text and option.flag in ("--token", "--client-key-passphrase"):
+            text = MASK
+        if text:
+            shown[option.flag] = mask_url(text) if option.flag == "--proxy" else text
+    return shown
+
+
+def _warnings(proxy: str) -> list[str]:
+    variable = next((name for name in _PROXY_VARIABLES if os.environ.get(name)), None)
+    if variable is None or proxy:
+        return []
+    return [f"{variable} is set and not used; give --proxy to go through a proxy"]
+
+
+class _Values:
+    """The options' texts, whatever source they came from."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._by_flag = {option.flag: option for option in OPTIONS}
+        self._options = options
+
+    def _raw(self, flag: str) -> Any:
+        option = self._by_flag[flag]
+        value = self._options.get(option.dest)
+        return option.default if value is None or value == "" else value
+
+    def text(self, flag: str) -> str:
+        value = self._raw(flag)
+        return "" if value is None else str(value).strip()
+
+    def switch(self, flag: str) -> bool:
+        value = self._raw(flag)
+        return (
+            value.strip().lower() in ("true", "1", "yes", "on")
+            if isinstance(value, str)
+            else bool(value)
+        )
+
+    def many(self, flag: str) -> list[str]:
+        """A repeated option, or the form's one text with commas."""
+        value = self._raw(flag)
+        parts = value.split(",") if isinstance(value, str) else list(value or ())
+        return [text for part in parts if (text := str(part).strip())]
+
+    def duration(self, flag: str, *, zero: bool = False) -> float:
+        text = self.text(flag)
+        try:
+            seconds = parse_duration(text)
+        except ValueError as error:
+            raise SettingsError(f"{flag} {error}") from None
+        if seconds <= 0 and not zero:
+            default = format_duration(parse_duration(self._by_flag[flag].default or "1s"))
+            raise SettingsError(f"{flag} {text!r} must be longer than 0; write e.g. {default}")
+        return seconds
+
+    def optional_duration(self, flag: str) -> float | None:
+        return self.duration(flag) if self.text(flag) else None
+
+    def count(self, flag: str) -> int:
+        text = self.text(flag)
+        if not text.isdecimal() or int(text) < 1:
+            raise SettingsError(f"{flag} {text!r} is not a number of at least 1")
+        return int(text)
+
+    def optional_count(self, flag: str) -> int | None:
+        return self.count(flag) if self.text(flag) else None

@@ -1,0 +1,228 @@
+"""The limits as data, and the verdict of a run against them. No I/O and no pandas.
+
+How a run is judged:
+
+* Each row of Locust's statistics with at least one request is judged by itself: its three
+  percentiles and its share of failed requests. Because no row may pass 1 %, neither can the whole,
+  and many good handshakes never hide failing acks.
+* A row of type ``WS`` that holds failures only counts connections that were lost between two
+  sends. It has no latency by nature, so no latency limit. Its losses are compared with the
+  connections that were opened (the successful ``UPGRADE`` requests of the same name, else of any),
+  not with the requests: one connection lost of fifty is 2 %, however many acks came before.
+* The total mixes handshakes with acks. It is shown, and never judged.
+* No data is a state of its own, and a limit over nothing is crossed. A row of which every request
+  failed has no latency, whatever times its failures carry.
+* A row without requests is not judged: Locust keeps such rows after ``--reset-stats``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from openclaw_locust.results import RunFacts
+
+Metric = Literal["p50_ms", "p95_ms", "p99_ms", "errors"]
+Status = Literal["passed", "crossed", "failed"]
+
+LIMITS: dict[Metric, float] = {"p50_ms": 100.0, "p95_ms": 250.0, "p99_ms": 500.0, "errors": 0.01}
+"""What each judged row must stay under: milliseconds, and failed requests per request."""
+
+LATENCY_METRICS: tuple[Metric, ...] = ("p50_ms", "p95_ms", "p99_ms")
+
+EXIT_CODES: dict[Status, int] = {"passed": 0, "crossed": 99, "failed": 1}
+"""99 is k6's exit code for a crossed threshold."""
+
+LOSS_TYPE = "WS"
+"""The request type of connections that were lost outside a send."""
+
+CONNECTION_TYPE = "UPGRADE"
+"""The request type of which each success is one opened connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the percentile table, the total excepted.
+
+    Attributes:
+        type: Locust's request type, e.g. ``ACK``.
+        name: Locust's request name.
+        count: all requests, the failed ones among them.
+        failures: the failed ones.
+        p50_ms: milliseconds under which half of the answered requests stayed; None is no data.
+        p95_ms: the same for 95 %.
+        p99_ms: the same for 99 %.
+    """
+
+    type: str
+    name: str
+    count: int
+    failures: int
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+
+    @property
+    def successes(self) -> int:
+        """Requests that did not fail; never negative, as Locust can count a failure alone."""
+        return max(self.count - self.failures, 0)
+
+    @property
+    def is_losses(self) -> bool:
+        """Whether the row holds lost connections; other people's ``WS`` rows have successes."""
+        return self.type == LOSS_TYPE and self.failures > 0 and self.successes == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One limit held against one row.
+
+    Attributes:
+        type: the row's request type.
+        name: the row's name.
+        metric: a key of :data:`LIMITS`.
+        value: milliseconds, or failed per request (for losses: lost per opened connection);
+            None is no data.
+        limit: what the value must stay under; equal is crossed.
+        of: what a share of errors is a share of; ``connections`` for a row of losses.
+        margin: ``limit - value``, negative when crossed; None without a value.
+        passed: whether the value exists and is under the limit.
+    """
+
+    type: str
+    name: str
+    metric: Metric
+    value: float | None
+    limit: float
+    of: Literal["requests", "connections"] = "requests"
+
+    @property
+    def row(self) -> str:
+        """The row's type and name as people read them."""
+        return f"{self.type} {self.name}".strip()
+
+    @property
+    def margin(self) -> float | None:
+        """How far the value is under the limit."""
+        return None if self.value is None else self.limit - self.value
+
+    @property
+    def passed(self) -> bool:
+        """Whether the limit holds."""
+        return self.value is not None and self.value < self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the run's figures say.
+
+    Attributes:
+        status: ``passed``, ``crossed`` (a limit) or ``failed`` (the run itself).
+        reason: why the run itself failed, in one line; None otherwise.
+        checks: every limit that was held against a row, in the order of the table.
+    """
+
+    status: Status
+    reason: str | None
+    checks: tuple[Check, ...]
+    goal: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the process: 0, 99 or 1."""
+        return EXIT_CODES[self.status]
+
+    @property
+    def crossed(self) -> tuple[Check, ...]:
+        """The checks that did not pass: the run's goal first, then the farthest over its limit."""
+
+        def weight(check: Check) -> tuple[bool, float]:
+            return check.type not in self.goal, -(check.value or 0.0) / check.limit
+
+        return tuple(sorted((check for check in self.checks if not check.passed), key=weight))
+
+
+def judge(
+    rows: Sequence[Row],
+    facts: RunFacts | None = None,
+    *,
+    script_errors: int = 0,
+    damage: Sequence[str] = (),
+) -> Verdict:
+    """Return the verdict over a run.
+
+    In this order: a run that failed by its own account, and one without a successful request of
+    its goal, has ``failed``; a limit that is crossed is ``crossed``; errors of the locustfile and
+    figures with gaps are ``failed``, since then nobody can say that the limits hold.
+
+    Args:
+        rows: the rows of the run without the total.
+        facts: what the run says about itself; its goal decides what "nothing was measured" means.
+        script_errors: how often the locustfile raised an error. One is enough: a user that died
+            of it leaves the load below what was asked for.
+        damage: one line for each gap in the figures (a row that could not be read).
+    """
+    checks = tuple(check for row in rows for check in _check_row(row, rows))
+    goal = facts.goal if facts else ()
+    status, reason = _decide(rows, facts, checks, script_errors, damage)
+    return Verdict(status, reason, checks, goal)
+
+
+def _decide(
+    rows: Sequence[Row],
+    facts: RunFacts | None,
+    checks: Sequence[Check],
+    script_errors: int,
+    damage: Sequence[str],
+) -> tuple[Status, str | None]:
+    if facts and facts.failure is not None:
+        return "failed", facts.failure or "the run itself failed"
+    nothing = _nothing_measured(rows, facts.goal if facts else ())
+    if nothing:
+        return "failed", nothing
+    if not all(check.passed for check in checks):
+        return "crossed", None
+    if script_errors:
+        return "failed", f"the locustfile raised an error {_times(script_errors)}"
+    if damage:
+        return "failed", f"the figures have gaps: {damage[0]}"
+    return "passed", None
+
+
+def _nothing_measured(rows: Sequence[Row], goal: Sequence[str]) -> str | None:
+    kind = f" {' or '.join(goal)}" if goal else ""
+    wanted = [row for row in rows if not goal or row.type in goal]
+    sent = sum(row.count for row in wanted)
+    if any(row.successes for row in wanted):
+        return None
+    if not sent:
+        return f"nothing was measured: no{kind} request was made"
+    return f"nothing was measured: every{kind} request failed ({sent} of {sent})"
+
+
+def _check_row(row: Row, rows: Sequence[Row]) -> list[Check]:
+    if row.is_losses:
+        opened = _connections_opened(row.name, rows)
+        share = row.failures / opened if opened else None
+        return [Check(row.type, row.name, "errors", share, LIMITS["errors"], of="connections")]
+    if not row.count and not row.failures:
+        return []
+    # Locust can count a failure without its request; a share above 1 would be nonsense
+    share = row.failures / max(row.count, row.failures)
+    checks = [Check(row.type, row.name, "errors", share, LIMITS["errors"])]
+    for metric in LATENCY_METRICS:
+        value = getattr(row, metric) if row.successes else None
+        checks.append(Check(row.type, row.name, metric, value, LIMITS[metric]))
+    return checks
+
+
+def _connections_opened(name: str, rows: Sequence[Row]) -> int:
+    upgrades = [row for row in rows if row.type == CONNECTION_TYPE]
+    same_name = sum(row.successes for row in upgrades if row.name == name)
+    return same_name or sum(row.successes for row in upgrades)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

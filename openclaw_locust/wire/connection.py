@@ -1,0 +1,192 @@
+"""From a target to an open WebSocket: DNS, TCP, proxy, TLS, upgrade, each timed, one deadline.
+
+`Endpoint` is what all connections of a process to one target share; `Clock` is one connection's
+phase clock, filled as far as the connection came, so that a failure still shows what went before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from openclaw_locust.failures import Failure
+from openclaw_locust.wire.addresses import Address, AddressBook
+from openclaw_locust.wire.proxy import Proxy, open_tunnel
+from openclaw_locust.wire.target import Target
+from openclaw_locust.wire.tcp import TimedOut, now_ns, open_tcp
+from openclaw_locust.wire.tls import TlsContexts
+from openclaw_locust.wire.transport import Ended, Transport
+from openclaw_locust.wire.upgrade import (
+    MAX_BODY_SAMPLE_BYTES,
+    Answer,
+    AnswerReader,
+    UpgradeRequest,
+    body_length,
+    check_upgrade,
+    refusal,
+)
+from openclaw_locust.wire.websocket import WebSocket
+
+_BODY_PATIENCE_NS = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What all connections to one target share.
+
+    Attributes:
+        target: the target.
+        tls: the contexts; None for ``ws://``.
+        server_name: for SNI and the certificate's verification.
+        request: the upgrade request.
+        addresses: the process's address book.
+        dial: where TCP goes, ``(host, port)``: the target, ``--connect-to`` or the proxy.
+        proxy: the proxy to ask for a tunnel, or None.
+        tunnel_to: ``host:port`` to ask the proxy for.
+        connect_timeout_s: the whole way from DNS to the 101.
+        max_message_bytes: the largest message that is accepted.
+    """
+
+    target: Target
+    tls: TlsContexts | None
+    server_name: str
+    request: UpgradeRequest
+    addresses: AddressBook
+    dial: tuple[str, int]
+    proxy: Proxy | None
+    tunnel_to: str
+    connect_timeout_s: float
+    max_message_bytes: int
+
+
+@dataclass(slots=True)
+class Clock:
+    """Where a connection's time went, in nanoseconds; None for a phase that did not end well.
+
+    Attributes:
+        dns_ns, tcp_ns, proxy_ns, tls_ns, upgrade_ns: each phase's own time.
+        address: the address that was reached.
+        tls_version, cipher: what was negotiated.
+        subprotocol: what the server chose, if it chose one.
+    """
+
+    dns_ns: int | None = None
+    tcp_ns: int | None = None
+    proxy_ns: int | None = None
+    tls_ns: int | None = None
+    upgrade_ns: int | None = None
+    address: str = ""
+    tls_version: str = ""
+    cipher: str = ""
+    subprotocol: str | None = None
+
+    def phases(self) -> dict[str, int | None]:
+        """Return each phase's time by its name, in the order of the way."""
+        return {
+            "dns": self.dns_ns,
+            "tcp": self.tcp_ns,
+            "proxy": self.proxy_ns,
+            "tls": self.tls_ns,
+            "upgrade": self.upgrade_ns,
+        }
+
+
+def connect(endpoint: Endpoint, user_number: int, clock: Clock) -> WebSocket:
+    """Open a WebSocket and fill the clock.
+
+    Raises:
+        Failure: the class names the phase that failed, or that was running at the deadline.
+    """
+    started = now_ns()
+    deadline = started + int(endpoint.connect_timeout_s * 1e9)
+    candidates = endpoint.addresses.candidates(*endpoint.dial, deadline)
+    clock.dns_ns = now_ns() - started
+    transport = _open(endpoint, candidates, deadline, clock)
+    done = False
+    try:
+        if endpoint.proxy is not None:
+            started = now_ns()
+            open_tunnel(transport, endpoint.proxy, endpoint.tunnel_to, deadline)
+            clock.proxy_ns = now_ns() - started
+        if endpoint.tls is not None:
+            context = endpoint.tls.context(user_number)
+            started = now_ns()
+            transport.start_tls(context, endpoint.server_name, deadline)
+            clock.tls_ns = now_ns() - started
+            _note_tls(transport, clock)
+        started = now_ns()
+        clock.subprotocol, first_bytes = _upgrade(transport, endpoint.request, deadline)
+        clock.upgrade_ns = transport.read_ns - started
+        done = True
+    finally:
+        if not done:
+            transport.close()
+    return WebSocket(transport, endpoint.max_message_bytes, first_bytes)
+
+
+def _open(
+    endpoint: Endpoint, candidates: list[Address], deadline_ns: int, clock: Clock
+) -> Transport:
+    """Connect TCP to the first candidate; the other family's is tried when that fails."""
+    first_failure: Failure | None = None
+    for number, address in enumerate(candidates):
+        started = now_ns()
+        # A family that is silently dropped may not eat the whole time of the other one.
+        is_last = number == len(candidates) - 1
+        until = deadline_ns if is_last else started + (deadline_ns - started) // 2
+        try:
+            sock = open_tcp(address, until)
+        except Failure as failure:
+            if failure.kind.phase == "gen":
+                raise
+            first_failure = first_failure or failure
+            continue
+        if first_failure is not None:
+            endpoint.addresses.prefer(*endpoint.dial, address.family)
+        clock.tcp_ns = now_ns() - started
+        clock.address = str(address.sockaddr[0])
+        return Transport(sock)
+    assert first_failure is not None
+    if endpoint.proxy is not None:
+        raise Failure("proxy.unreachable", first_failure.detail)
+    raise first_failure
+
+
+def _note_tls(transport: Transport, clock: Clock) -> None:
+    assert transport.tls is not None
+    clock.tls_version = transport.tls.version() or ""
+    cipher = transport.tls.cipher()
+    clock.cipher = cipher[0] if cipher else ""
+
+
+def _upgrade(
+    transport: Transport, request: UpgradeRequest, deadline_ns: int
+) -> tuple[str | None, bytes]:
+    data, accept = request.with_key()
+    reader = AnswerReader()
+    answer = None
+    try:
+        transport.send(data, deadline_ns)
+        while answer is None:
+            answer = reader.feed(transport.receive(deadline_ns))
+    except TimedOut:
+        raise Failure("http.timeout", "no whole answer to the upgrade in time") from None
+    except Ended as end:
+        name = "http.reset" if end.how == "reset" else "http.eof"
+        raise Failure(name, end.detail or "closed before the answer") from None
+    if answer.status != 101:
+        raise refusal(answer, _body_sample(transport, answer, deadline_ns))
+    return check_upgrade(answer, accept, request.subprotocols), answer.rest
+
+
+def _body_sample(transport: Transport, answer: Answer, deadline_ns: int) -> bytes:
+    """Return the first part of a refusal's body: it often names the cause."""
+    length = body_length(answer)
+    wanted = MAX_BODY_SAMPLE_BYTES if length is None else min(length, MAX_BODY_SAMPLE_BYTES)
+    body = answer.rest
+    deadline_ns = min(deadline_ns, now_ns() + _BODY_PATIENCE_NS)
+    try:
+        while len(body) < wanted:
+            body += transport.receive(deadline_ns)
+    except (TimedOut, Ended, Failure):
+        pass  # a sample is as good as it is
+    return body[:wanted]

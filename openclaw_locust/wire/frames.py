@@ -1,0 +1,202 @@
+"""WebSocket frames without I/O (RFC 6455, section 5): bytes in, messages and control frames out.
+
+websocket-client's frame code does everything out of the ordinary: fragments, control frames,
+extended lengths. It is wrapped where it is too kind (masked server frames, lengths that are not
+minimal, size) or too slow (UTF-8 in pure Python), and it is only called with whole frames, so that
+it never waits. On top lies a fast lane for what nearly every message is: one whole unfragmented
+ASCII text frame, shorter than 126 bytes. A test feeds both lanes the same bytes and compares.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from websocket import WebSocketProtocolException
+from websocket._abnf import ABNF, continuous_frame, frame_buffer
+
+from openclaw_locust.failures import Failure
+
+TEXT, BINARY, CLOSE, PING, PONG = (
+    ABNF.OPCODE_TEXT,
+    ABNF.OPCODE_BINARY,
+    ABNF.OPCODE_CLOSE,
+    ABNF.OPCODE_PING,
+    ABNF.OPCODE_PONG,
+)
+_SHORT = 126  # the first length that does not fit the second byte
+_FIN_TEXT, _FIN, _RESERVED, _MASKED = 0x81, 0x80, 0x70, 0x80
+
+# Masks are drawn from the system's entropy (RFC 6455, 5.3) a page at a time.
+_MASK_POOL_BYTES = 4096
+
+
+class Message(NamedTuple):
+    """What a frame, or a run of fragments, amounts to.
+
+    ``opcode`` is TEXT, BINARY, CLOSE, PING or PONG; ``payload`` the bytes behind it. The payload of
+    a TEXT message is valid UTF-8.
+    """
+
+    opcode: int
+    payload: bytes
+
+
+class FrameWriter:
+    """Makes client frames: masked, unfragmented."""
+
+    __slots__ = ("_pool", "_used")
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._used = 0
+
+    def frame(self, payload: bytes, opcode: int = TEXT) -> bytes:
+        """Return one frame that carries ``payload``."""
+        size = len(payload)
+        if size >= _SHORT:
+            made: bytes = ABNF.create_frame(payload, opcode).format()
+            return made
+        used = self._used
+        if used >= len(self._pool):
+            self._pool = os.urandom(_MASK_POOL_BYTES)
+            used = 0
+        self._used = used + 4
+        mask = self._pool[used : used + 4]
+        key = int.from_bytes(mask * (size // 4 + 1), "little") & ((1 << 8 * size) - 1)
+        masked = (int.from_bytes(payload, "little") ^ key).to_bytes(size, "little")
+        return bytes((_FIN | opcode, _MASKED | size)) + mask + masked
+
+
+class FrameReader:
+    """Takes the server's bytes and gives its messages.
+
+    Args:
+        max_message_bytes: the largest message that is accepted, fragments together.
+        fast_lane: off only to compare the two lanes.
+    """
+
+    __slots__ = ("_buffer", "_fast", "_fragments", "_frames", "_max", "_size", "_whole")
+
+    def __init__(self, max_message_bytes: int, *, fast_lane: bool = True) -> None:
+        self._max = max_message_bytes
+        self._fast = fast_lane
+        self._buffer = b""
+        self._whole = b""  # the frame that the slow lane is reading
+        self._frames = frame_buffer(self._read_whole, skip_utf8_validation=True)
+        self._fragments = continuous_frame(fire_cont_frame=False, skip_utf8_validation=True)
+        self._size = 0  # of the fragments so far
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes as they came from the connection."""
+        self._buffer = self._buffer + data if self._buffer else data
+
+    def next(self) -> Message | None:
+        """Return the next message or control frame, or None when more bytes are needed.
+
+        Raises:
+            Failure: ``ws.frame.*``; the connection cannot go on after it.
+        """
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return None
+        size = buffer[1]
+        if buffer[0] == _FIN_TEXT and size < _SHORT and self._fast and not self._in_fragments:
+            end = size + 2
+            if len(buffer) < end:
+                return None
+            payload = buffer[2:end]
+            if payload.isascii() and size <= self._max:
+                self._buffer = buffer[end:]
+                return Message(TEXT, payload)
+        return self._next_in_slow_lane()
+
+    @property
+    def _in_fragments(self) -> bool:
+        return self._fragments.recving_frames is not None
+
+    def _next_in_slow_lane(self) -> Message | None:
+        while (end := self._end_of_frame()) is not None:
+            self._whole, self._buffer = self._buffer[:end], self._buffer[end:]
+            frame = self._read_frame()
+            message = self._join(frame) if frame.opcode < CLOSE else _message(frame.opcode, frame)
+            if message is not None:
+                return message
+        return None
+
+    def _end_of_frame(self) -> int | None:
+        """Return where the first frame ends, or None while it is not whole.
+
+        What makes a frame unacceptable whatever follows is refused as soon as it can be seen.
+        """
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return None
+        first, second = buffer[0], buffer[1]
+        opcode, size = first & 0x0F, second & 0x7F
+        if first & _RESERVED:
+            raise Failure("ws.frame.rsv", f"first byte 0x{first:02x}")
+        if opcode not in ABNF.OPCODES:
+            raise Failure("ws.frame.opcode", f"opcode {opcode}")
+        if second & _MASKED:
+            raise Failure("ws.frame.masked")
+        if opcode >= CLOSE and (size >= _SHORT or not first & _FIN):
+            raise Failure("ws.frame.control", f"opcode {opcode}, length field {size}")
+        start = 2
+        if size >= _SHORT:
+            start = 4 if size == _SHORT else 10
+            if len(buffer) < start:
+                return None
+            size = int.from_bytes(buffer[2:start], "big")
+            if size < (_SHORT if start == 4 else 1 << 16):
+                raise Failure("ws.frame.length", f"{size} bytes in a field of {start - 2}")
+        if opcode < CLOSE and size + self._size > self._max:
+            raise Failure("ws.frame.oversize", f"{size + self._size} bytes, limit {self._max}")
+        end = start + size
+        return end if len(buffer) >= end else None
+
+    def _read_whole(self, size: int) -> bytes:
+        part, self._whole = self._whole[:size], self._whole[size:]
+        return part
+
+    def _read_frame(self) -> ABNF:
+        try:
+            return self._frames.recv_frame()
+        except WebSocketProtocolException as error:
+            # All else that it refuses has been refused above, in the words of its own class.
+            raise Failure("ws.frame.close", str(error)) from None
+
+    def _join(self, frame: ABNF) -> Message | None:
+        try:
+            self._fragments.validate(frame)
+            self._fragments.add(frame)
+            self._size = 0 if frame.fin else self._size + len(frame.data)
+            if not frame.fin:
+                return None
+            opcode, whole = self._fragments.extract(frame)
+        except WebSocketProtocolException as error:
+            raise Failure("ws.frame.fragment", str(error)) from None
+        return _message(opcode, whole)
+
+
+def _message(opcode: int, frame: ABNF) -> Message:
+    payload = frame.data
+    assert isinstance(payload, bytes)
+    text = payload if opcode == TEXT else payload[2:] if opcode == CLOSE else b""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        raise Failure("ws.frame.utf8", str(error)) from None
+    return Message(opcode, payload)
+
+
+def close_payload(code: int, reason: str = "") -> bytes:
+    """Return the payload of a close frame (RFC 6455, 5.5.1)."""
+    return code.to_bytes(2, "big") + reason.encode()[:123]
+
+
+def read_close(payload: bytes) -> tuple[int | None, str]:
+    """Return the code and the reason of a close frame's payload; no code: None."""
+    if len(payload) < 2:
+        return None, ""
+    return int.from_bytes(payload[:2], "big"), payload[2:].decode("utf-8", "replace")

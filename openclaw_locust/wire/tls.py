@@ -1,0 +1,236 @@
+"""TLS contexts: whom we trust, who we are, what we offer. One context for each identity.
+
+A context is shared by all users with that identity: with a system's bundle each costs 30 ms and
+0.8 MiB. Everything that can be wrong with the files is found here, before the run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import certifi
+
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+_PEM = re.compile(
+    rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END [^\n]*-----", re.DOTALL
+)
+_KEY_SUFFIXES = ("-key.pem", ".key")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A client certificate and its key, as paths. ``key`` may be the certificate's own file."""
+
+    cert: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TlsProfile:
+    """How TLS is to be done.
+
+    Attributes:
+        ca: a file or folder of trusted CA certificates; None: certifi's bundle.
+        verify: whether the server's certificate is verified.
+        min_version: ``"1.2"`` or ``"1.3"``.
+        ciphers: an OpenSSL cipher list for TLS 1.2, or None for the library's default.
+        server_name: the name for SNI and for verification; None: the target's host.
+        identities: the client certificates; each user takes one, in turns.
+        key_passphrase: for encrypted keys; never shown.
+    """
+
+    ca: Path | None = None
+    verify: bool = True
+    min_version: str = "1.2"
+    ciphers: str | None = None
+    server_name: str | None = None
+    identities: tuple[Identity, ...] = ()
+    key_passphrase: str | None = None
+
+
+class TlsContexts:
+    """Makes each identity's context when it is first asked for, and keeps it.
+
+    Raises:
+        ValueError: from the constructor and from :meth:`context`: a file or an option is unusable.
+            The message is one line that names it and the mend.
+    """
+
+    def __init__(self, profile: TlsProfile) -> None:
+        self._profile = profile
+        self._contexts: dict[int, ssl.SSLContext] = {}
+        self._anchors = _read_anchors(profile.ca) if profile.ca and profile.verify else []
+        for number in range(min(1, len(profile.identities)) or 1):
+            self.context(number)
+        for identity in profile.identities[1:]:
+            _load_identity(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), identity, profile)
+
+    @property
+    def trust(self) -> str:
+        """Which trust store is used, in words."""
+        if not self._profile.verify:
+            return "none: certificate NOT verified"
+        if self._profile.ca:
+            count = len(self._anchors)
+            return f"{self._profile.ca} ({count} certificate{'s' if count != 1 else ''})"
+        return "certifi's bundle (not the system's store)"
+
+    def context(self, user_number: int) -> ssl.SSLContext:
+        """Return the context of a user's identity; users take identities in turns."""
+        identities = self._profile.identities
+        index = user_number % len(identities) if identities else 0
+        context = self._contexts.get(index)
+        if context is None:
+            context = self._contexts[index] = self._make(identities[index] if identities else None)
+        return context
+
+    def _make(self, identity: Identity | None) -> ssl.SSLContext:
+        profile = self._profile
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = _VERSIONS[profile.min_version]
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        context.set_alpn_protocols(["http/1.1"])
+        if not profile.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        elif self._anchors:
+            for anchor in self._anchors:
+                context.load_verify_locations(cadata=anchor)
+        else:
+            context.load_verify_locations(cafile=certifi.where())
+        if profile.ciphers:
+            _set_ciphers(context, profile.ciphers)
+        if identity is not None:
+            _load_identity(context, identity, profile)
+            # TLS 1.3 servers that ask for the certificate only after the handshake
+            context.post_handshake_auth = True
+        if keylog := os.environ.get("SSLKEYLOGFILE"):
+            try:
+                context.keylog_filename = keylog
+            except OSError as error:
+                raise ValueError(
+                    f"SSLKEYLOGFILE {keylog!r} cannot be written: {error.strerror}"
+                ) from None
+        return context
+
+
+def find_identities(folder: Path) -> tuple[Identity, ...]:
+    """Return the pairs in a folder by name: ``x.pem`` with ``x-key.pem``, ``x.crt`` with ``x.key``.
+
+    Raises:
+        ValueError: the folder cannot be read, has none, or a certificate has no key beside it.
+    """
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        raise ValueError(
+            f"--client-certs {str(folder)!r} cannot be read: {error.strerror}; "
+            "name a folder of NAME.pem and NAME-key.pem"
+        ) from None
+    identities = []
+    for cert in files:
+        if cert.suffix not in (".pem", ".crt") or cert.name.endswith(_KEY_SUFFIXES):
+            continue
+        keys = [cert.with_name(cert.stem + suffix) for suffix in _KEY_SUFFIXES]
+        key = next((path for path in keys if path in files), None)
+        if key is None:
+            raise ValueError(
+                f"--client-certs: {str(cert)!r} has no key beside it; "
+                f"put it there as {keys[0].name} or {keys[1].name}"
+            )
+        identities.append(Identity(cert, key))
+    if not identities:
+        raise ValueError(
+            f"--client-certs {str(folder)!r} has no certificates; "
+            "put pairs of NAME.pem and NAME-key.pem there"
+        )
+    return tuple(identities)
+
+
+def _read_anchors(path: Path) -> list[bytes]:
+    """Return the CA certificates in a file or in all files of a folder, as DER.
+
+    OpenSSL's own way with a folder wants hash links and says nothing when there are none. Entries
+    that cannot be read are passed over as long as one can be.
+    """
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        blobs = [file.read_bytes() for file in files if file.is_file() or file == path]
+    except OSError as error:
+        raise ValueError(
+            f"--tls-ca {str(path)!r} cannot be read: {error.strerror}; "
+            "name a PEM file or a folder of them"
+        ) from None
+    anchors = []
+    for blob in blobs:
+        candidates = [_to_der(block) for block in _PEM.findall(blob)] or [blob]
+        anchors += [der for der in candidates if der and _is_certificate(der)]
+    if not anchors:
+        raise ValueError(
+            f"--tls-ca {str(path)!r} has no readable certificate; name a PEM file "
+            "(from PKCS#12: openssl pkcs12 -in FILE -cacerts -nokeys -out ca.pem)"
+        )
+    return anchors
+
+
+def _to_der(pem: bytes) -> bytes:
+    try:
+        body = pem.split(b"-----")[2].decode("ascii")
+        return ssl.PEM_cert_to_DER_cert(f"{ssl.PEM_HEADER}\n{body.strip()}\n{ssl.PEM_FOOTER}")
+    except ValueError:
+        return b""
+
+
+def _is_certificate(der: bytes) -> bool:
+    probe = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        probe.load_verify_locations(cadata=der)
+    except ssl.SSLError:
+        return False
+    return True
+
+
+def _set_ciphers(context: ssl.SSLContext, ciphers: str) -> None:
+    try:
+        context.set_ciphers(ciphers)
+    except ssl.SSLError:
+        mend = "write an OpenSSL list such as ECDHE+AESGCM"
+        if "TLS_" in ciphers:
+            mend = "TLS 1.3 suites cannot be chosen from Python's ssl module; leave them out"
+        raise ValueError(f"--tls-ciphers {ciphers!r} selects no cipher; {mend}") from None
+
+
+def _load_identity(context: ssl.SSLContext, identity: Identity, profile: TlsProfile) -> None:
+    # A callable that answers: without one, OpenSSL would ask on the terminal and hang the run.
+    passphrase = profile.key_passphrase or ""
+    for option, path in (("--client-cert", identity.cert), ("--client-key", identity.key)):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise ValueError(
+                f"{option} {str(path)!r} cannot be read: {error.strerror}; name a PEM file"
+            ) from None
+    try:
+        context.load_cert_chain(identity.cert, identity.key, password=lambda: passphrase)
+    except ssl.SSLError as error:
+        raise ValueError(_explain_identity(identity, error, bool(passphrase))) from None
+
+
+def _explain_identity(identity: Identity, error: ssl.SSLError, has_passphrase: bool) -> str:
+    cert, key = str(identity.cert), str(identity.key)
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return f"the key {key!r} does not belong to the certificate {cert!r}; name its own key"
+    if b"ENCRYPTED" in identity.key.read_bytes():
+        said = "the passphrase given is wrong" if has_passphrase else "it has a passphrase"
+        return f"--client-key {key!r} cannot be opened: {said}; set LOCUST_CLIENT_KEY_PASSPHRASE"
+    blamed, path = ("--client-cert", cert)
+    if b"-----BEGIN CERTIFICATE" in identity.cert.read_bytes():
+        blamed, path = ("--client-key", key)
+    return (
+        f"{blamed} {path!r} is not usable PEM ({error.reason or error}); "
+        "from PKCS#12: openssl pkcs12 -in FILE -nodes -out client.pem"
+    )

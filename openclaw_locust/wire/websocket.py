@@ -1,0 +1,181 @@
+"""An open WebSocket: messages out, messages in, pings answered, and the reason of its end.
+
+Knows frames and the transport; knows nothing of what the messages mean.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from openclaw_locust.classify import from_close
+from openclaw_locust.failures import Failure
+from openclaw_locust.wire.frames import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    FrameReader,
+    FrameWriter,
+    Message,
+    close_payload,
+    read_close,
+)
+from openclaw_locust.wire.tcp import TimedOut, now_ns
+from openclaw_locust.wire.transport import End, Ended, Transport
+
+_ABNORMAL: dict[End, str] = {
+    "fin": "ws.abnormal.fin",
+    "truncated": "ws.abnormal.tls_truncated",
+    "reset": "ws.abnormal.rst",
+}
+# How we end a connection whose peer broke the protocol (RFC 6455, 7.4.1).
+_CLOSE_CODES = {"ws.frame.utf8": 1007, "ws.frame.oversize": 1009}
+_PROTOCOL_ERROR = 1002
+_QUEUE_LIMIT_BYTES = 256 * 1024
+
+
+class WebSocket:
+    """One upgraded connection. One greenlet receives at a time.
+
+    Attributes:
+        lost: why the connection cannot be used any more, as far as is known; None while it can.
+        read_ns: when the message that was last received came off the socket
+            (``time.perf_counter_ns``), also when it was read while nobody waited for it.
+    """
+
+    __slots__ = (
+        "_queue",
+        "_queued_bytes",
+        "_reader",
+        "_transport",
+        "_writer",
+        "lost",
+        "read_ns",
+    )
+
+    def __init__(self, transport: Transport, max_message_bytes: int, first_bytes: bytes) -> None:
+        self._transport = transport
+        self._reader = FrameReader(max_message_bytes)
+        self._reader.feed(first_bytes)
+        self._writer = FrameWriter()
+        self._queue: deque[tuple[Message, int]] = deque()  # read while nobody waited
+        self._queued_bytes = 0
+        self.lost: Failure | None = None
+        self.read_ns = now_ns()
+        transport.on_idle_data = self._serve_idle
+
+    def send(self, payload: bytes, deadline_ns: int, opcode: int = TEXT) -> None:
+        """Send one message.
+
+        Raises:
+            Failure: the connection is lost, or the peer took no more bytes by the deadline.
+        """
+        if self.lost is not None:
+            raise self.lost
+        try:
+            self._transport.send(self._writer.frame(payload, opcode), deadline_ns)
+        except TimedOut:
+            raise self._lose(Failure("ws.send_blocked", "the peer reads no more")) from None
+        except Ended as end:
+            raise self._lose_to(end) from None
+        except Failure as failure:
+            raise self._lose(failure) from None
+
+    def receive(self, deadline_ns: int) -> Message:
+        """Return the next TEXT or BINARY message; control frames are answered on the way.
+
+        Raises:
+            TimedOut: none came by the deadline, whatever else came.
+            Failure: the connection is lost, and all messages before its end have been returned.
+        """
+        if self._queue:
+            message, self.read_ns = self._queue.popleft()
+            self._queued_bytes -= len(message.payload)
+            return message
+        if self.lost is not None:
+            raise self.lost
+        transport = self._transport
+        try:
+            while True:
+                while (message_or_none := self._reader.next()) is None:
+                    self._reader.feed(transport.receive(deadline_ns))
+                if message_or_none.opcode <= BINARY:
+                    self.read_ns = transport.read_ns
+                    return message_or_none
+                self._control(message_or_none)
+        except Ended as end:
+            raise self._lose(_abnormal(end)) from None
+        except Failure as failure:
+            raise self._lose(failure) from None
+
+    def close(self, code: int, deadline_ns: int, reason: str = "") -> None:
+        """Send a close frame and let the server close first, until the deadline; then close.
+
+        Never raises: what the peer does now is no longer anybody's failure.
+        """
+        try:
+            if self.lost is None:
+                self.lost = Failure("ws.not_open", "closed here")
+                self._transport.send(
+                    self._writer.frame(close_payload(code, reason), CLOSE), deadline_ns
+                )
+                while True:
+                    self._transport.receive(deadline_ns)
+        except (Ended, TimedOut, Failure):
+            pass  # the end, or no patience for it
+        finally:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once, without a word."""
+        if self.lost is None:
+            self.lost = Failure("ws.not_open", "closed here")
+        self._transport.abort()
+
+    def _control(self, message: Message) -> None:
+        """Answer a ping; a close frame ends the connection with its class."""
+        if message.opcode == PING:
+            self._transport.post(self._writer.frame(message.payload, PONG))
+        elif message.opcode == CLOSE:
+            self._transport.post(self._writer.frame(message.payload[:2], CLOSE))
+            raise from_close(*read_close(message.payload))
+
+    def _serve_idle(self) -> None:
+        """Work off what came while nobody was receiving. Runs in the hub: never waits."""
+        if self.lost is not None or self._queued_bytes > _QUEUE_LIMIT_BYTES:
+            return  # what is not taken here stays with the transport, and then with TCP
+        self._reader.feed(self._transport.take())
+        try:
+            while (message := self._reader.next()) is not None:
+                if message.opcode <= BINARY:
+                    self._queue.append((message, self._transport.read_ns))
+                    self._queued_bytes += len(message.payload)
+                else:
+                    self._control(message)
+        except Failure as failure:
+            self._lose(failure)
+            return
+        ended = self._transport.ended
+        if isinstance(ended, Failure):
+            self._lose(ended)
+        elif isinstance(ended, Ended):
+            self._lose(_abnormal(ended))
+
+    def _lose_to(self, end: Ended) -> Failure:
+        """Judge a send that failed: a close frame may have come before the end."""
+        self._serve_idle()
+        return self.lost or self._lose(_abnormal(end))
+
+    def _lose(self, failure: Failure) -> Failure:
+        if self.lost is None:
+            self.lost = failure
+            if failure.kind.name.startswith("ws.frame."):
+                code = _CLOSE_CODES.get(failure.kind.name, _PROTOCOL_ERROR)
+                self._transport.post(self._writer.frame(close_payload(code), CLOSE))
+            self._transport.close()
+        return self.lost
+
+
+def _abnormal(end: Ended) -> Failure:
+    return Failure(_ABNORMAL[end.how], end.detail)

@@ -1,0 +1,99 @@
+"""What all users of one run in one process share: settings, endpoint, language, records.
+
+Made once from the settings, so that each TLS context, address book and request head is made once;
+users find it by their Locust environment.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from openclaw_locust.measure.records import Records
+from openclaw_locust.rating.messages import RatingLanguage
+from openclaw_locust.settings import Settings, SettingsError, read_settings
+from openclaw_locust.wire.addresses import AddressBook
+from openclaw_locust.wire.connection import Endpoint
+from openclaw_locust.wire.target import join_address
+from openclaw_locust.wire.tls import TlsContexts
+from openclaw_locust.wire.upgrade import UpgradeRequest
+from openclaw_locust.wire.websocket import WebSocket
+
+MAX_MESSAGE_BYTES = 1 << 20
+
+
+class Workload:
+    """The shared part of a run.
+
+    Attributes:
+        settings: the run's settings.
+        endpoint: what all connections share.
+        language: the rating language that the options describe.
+        ack_timeout_ns: the time that an answer has.
+        records: this process's records.
+        message_ids: ids for messages, different for each send of the process.
+        open_sockets: the connections that are open, so that none outlives the run.
+
+    Raises:
+        SettingsError: a certificate, key or header is unusable.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        try:
+            self.endpoint = _endpoint(settings)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+        self.language = RatingLanguage(settings.ack_matches, settings.ack_id)
+        self.ack_timeout_ns = int(settings.ack_timeout_s * 1e9)
+        self.records = Records()
+        self.open_sockets: set[WebSocket] = set()
+        self.message_ids = itertools.count(1)
+        self._numbers = itertools.count()
+
+    def next_user_number(self) -> int:
+        """Return a number that no other user of this process has."""
+        return next(self._numbers)
+
+    def close_all(self) -> None:
+        """Close what a user left open."""
+        while self.open_sockets:
+            self.open_sockets.pop().abort()
+
+
+def _endpoint(settings: Settings) -> Endpoint:
+    target, proxy = settings.target, settings.proxy
+    reach = settings.connect_to or (target.host, target.port)
+    return Endpoint(
+        target=target,
+        tls=TlsContexts(settings.tls) if target.secure else None,
+        server_name=settings.tls.server_name or target.server_name,
+        request=UpgradeRequest(target, settings.headers, settings.subprotocols),
+        addresses=AddressBook(settings.dns_ttl_s),
+        dial=(proxy.host, proxy.port) if proxy else reach,
+        proxy=proxy,
+        tunnel_to=join_address(*reach),
+        connect_timeout_s=settings.connect_timeout_s,
+        max_message_bytes=MAX_MESSAGE_BYTES,
+    )
+
+
+_workloads: WeakKeyDictionary[Any, Workload] = WeakKeyDictionary()
+
+
+def prepare(environment: Any, host: str | None) -> Workload:
+    """Read the environment's options and keep a fresh workload for its users.
+
+    Raises:
+        SettingsError: an option is wrong.
+    """
+    options = vars(environment.parsed_options) if environment.parsed_options else {}
+    workload = Workload(read_settings(options, host))
+    _workloads[environment] = workload
+    return workload
+
+
+def current(environment: Any) -> Workload | None:
+    """Return the environment's workload, if there is one."""
+    return _workloads.get(environment)
