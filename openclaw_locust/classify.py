@@ -7,6 +7,7 @@ refuses a client certificate only with the first read, and nginx refuses one wit
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import ssl
 
@@ -87,6 +88,8 @@ _ALERTS = {
 }
 _ALERT_PREFIXES = ("SSLV3_ALERT_", "TLSV1_ALERT_", "TLSV13_ALERT_", "TLSV1_")
 
+_AROUND_WORDS = re.compile(r"^\[SSL\] | \(_ssl\.c:\d+\)$")
+
 # What our own OpenSSL says when it is we who refuse.
 _LOCAL_REASONS = {
     "WRONG_VERSION_NUMBER": "tls.not_tls",
@@ -146,7 +149,6 @@ _CLOSE = {
     1001: "ws.close.going_away",
     1002: "ws.close.protocol",
     1003: "ws.close.unsupported",
-    1005: "ws.close.no_status",
     1007: "ws.close.bad_payload",
     1008: "ws.close.policy",
     1009: "ws.close.too_big",
@@ -177,7 +179,10 @@ def from_ssl_error(error: ssl.SSLError) -> Failure:
     if isinstance(error, ssl.SSLCertVerificationError):
         name = _VERIFY.get(error.verify_code, "tls.cert.structure")
         return Failure(name, f"{error.verify_message} (verify code {error.verify_code})")
-    reason = error.reason or ""
+    if isinstance(error, ssl.SSLZeroReturnError):
+        return Failure("tls.closed_in_handshake", "alert close_notify")
+    # Python has no reason for some alerts, but OpenSSL has words: "[SSL] tlsv1 alert … (_ssl.c:1)".
+    reason = error.reason or _AROUND_WORDS.sub("", str(error)).upper().replace(" ", "_")
     words = next((reason[len(p) :] for p in _ALERT_PREFIXES if reason.startswith(p)), "")
     # 46 certificate_unknown is the usual word of Java and of browsers for "I do not like it".
     known = _ALERTS.get(words) or _LOCAL_REASONS.get(reason)
@@ -223,7 +228,13 @@ def _status_class(status: int) -> str:
 
 
 def from_close(code: int | None, reason: str = "") -> Failure:
-    """Return the failure behind a close frame that came while the connection was in use."""
+    """Return the failure behind a close frame that came while the connection was in use.
+
+    Args:
+        code: None when the frame has none; the numbers that stand for such local findings (1005,
+            1006, 1015) may not be sent.
+        reason: the server's words.
+    """
     if code is None:
         return Failure("ws.close.no_status", "closed without a status")
     name = _CLOSE.get(code)

@@ -118,7 +118,7 @@ http.cdn | network | The content network could not talk to its origin (520 to 52
 http.cdn_tls | server | TLS between the content network and its origin failed (525, 526). | Mend the certificate of the origin.
 http.malformed | server | The answer to the upgrade was not proper HTTP. | Check that the port speaks HTTP/1.1.
 http.too_long | server | The answer's head was longer than allowed. | Check what answers on this port; cookies may have grown without bound.
-http.eof | server | The connection was closed before the upgrade was answered. | Look at the server's log; a proxy may drop the upgrade.
+http.eof | server | The connection was closed before the upgrade was answered. | Look at the server's log; a proxy may drop the upgrade, or the port speaks TLS (wss://).
 http.reset | server | The connection was reset before the upgrade was answered. | Overload, or a restart: see the server's log.
 http.timeout | server | The upgrade was not answered in time. | The application's accept queue is full: look at its workers.
 ws.close.normal | server | The server ended the connection normally (1000) while it was in use. | Check the server's idle and session limits.

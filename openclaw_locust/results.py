@@ -58,6 +58,7 @@ class RunFacts:
         samples: one sample for each failure class that was seen.
         failure: why the run itself failed, in one line; None when it did not.
         hints: lines that say what to do next.
+        details: lines about the connections: what was negotiated, where their time went.
     """
 
     target: str
@@ -70,10 +71,11 @@ class RunFacts:
     samples: tuple[Sample, ...] = ()
     failure: str | None = None
     hints: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Take any sequence for the tuples, so that callers may hand over lists."""
-        for name in ("notes", "goal", "samples", "hints"):
+        for name in ("notes", "goal", "samples", "hints", "details"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     def to_json(self) -> str:
@@ -111,6 +113,7 @@ class RunFacts:
             samples=tuple(map(_read_sample, _take(content, "samples", list, []))),
             failure=_take(content, "failure", (str, type(None)), None),
             hints=_take_lines(content, "hints"),
+            details=_take_lines(content, "details"),
         )
 
     def write(self, prefix: str | Path) -> Path:

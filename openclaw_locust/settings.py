@@ -14,13 +14,20 @@ from typing import Any
 
 from openclaw_locust.durations import format_duration, parse_duration
 from openclaw_locust.options import OPTIONS
-from openclaw_locust.rating.messages import DEFAULT_ACK_MATCH, AckMatch, parse_ack_match
+from openclaw_locust.rating.messages import (
+    DEFAULT_ACK_MATCH,
+    OWN_MEMBERS,
+    AckMatch,
+    parse_ack_match,
+)
 from openclaw_locust.redact import MASK, mask_header, mask_url
 from openclaw_locust.wire.proxy import Proxy, parse_proxy
-from openclaw_locust.wire.target import Target, parse_address, parse_target
+from openclaw_locust.wire.target import Target, ascii_host, parse_address, parse_target
 from openclaw_locust.wire.tls import Identity, TlsProfile, find_identities
-from openclaw_locust.wire.upgrade import parse_header
+from openclaw_locust.wire.upgrade import check_subprotocols, parse_header
 
+_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
+_LARGEST_COUNT = 2**53  # whole numbers beyond it do not survive every JSON parser (RFC 8259, 6)
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -42,7 +49,7 @@ class Settings:
         ack_matches: what an ack looks like.
         ack_id: the member that carries the id, or None.
         connection_lifetime_s, messages_per_connection: limits of a connection; None: keep it.
-        shown: each option that was given or has a default, for people, without secrets.
+        shown: each option that differs from its default, for people, without secrets.
         warnings: lines that the user should see at the start.
     """
 
@@ -91,6 +98,11 @@ def _read(values: _Values, host: str | None) -> Settings:
         )
     matches = values.many("--ack-match") or [DEFAULT_ACK_MATCH]
     ack_id = values.text("--ack-id")
+    if ack_id in OWN_MEMBERS:
+        raise SettingsError(
+            f"--ack-id {ack_id!r} is a member of the rating itself; name the one for an id, or "
+            "leave it out to match by item"
+        )
     connect_to = values.text("--connect-to")
     proxy = values.text("--proxy")
     return Settings(
@@ -99,7 +111,7 @@ def _read(values: _Values, host: str | None) -> Settings:
         connect_to=parse_address(connect_to, "--connect-to") if connect_to else None,
         proxy=parse_proxy(proxy) if proxy else None,
         headers=_read_headers(values),
-        subprotocols=tuple(values.many("--subprotocol")),
+        subprotocols=check_subprotocols(values.many("--subprotocol")),
         dns_ttl_s=values.duration("--dns-ttl", zero=True),
         connect_timeout_s=values.duration("--connect-timeout"),
         ack_timeout_s=values.duration("--ack-timeout"),
@@ -118,15 +130,16 @@ def _read_tls(values: _Values) -> TlsProfile:
     ca, insecure = values.text("--tls-ca"), values.switch("--insecure")
     if ca and insecure:
         raise SettingsError("--insecure and --tls-ca contradict each other; give one of them")
+    sni = values.text("--sni")
     version = values.text("--tls-min")
     if version not in ("1.2", "1.3"):
         raise SettingsError(f"--tls-min {version!r} is no supported version; write 1.2 or 1.3")
     return TlsProfile(
-        ca=Path(ca).expanduser() if ca else None,
+        ca=_path("--tls-ca", ca) if ca else None,
         verify=not insecure,
         min_version=version,
         ciphers=values.text("--tls-ciphers") or None,
-        server_name=values.text("--sni") or None,
+        server_name=_server_name(sni) if sni else None,
         identities=_read_identities(values),
         key_passphrase=values.text("--client-key-passphrase") or None,
     )
@@ -140,15 +153,40 @@ def _read_identities(values: _Values) -> tuple[Identity, ...]:
             raise SettingsError(
                 "--client-certs and --client-cert contradict each other; give one of them"
             )
-        return find_identities(Path(folder).expanduser())
+        return find_identities(_path("--client-certs", folder))
     if key and not cert:
         raise SettingsError("--client-key without --client-cert; give the certificate too")
     if not cert:
         return ()
-    cert_path = Path(cert).expanduser()
-    if not key and cert_path.is_file() and b"PRIVATE KEY-----" not in cert_path.read_bytes():
+    cert_path = _path("--client-cert", cert)
+    if not key and _lacks_key(cert_path):
         raise SettingsError(f"--client-cert {cert!r} has no key in it; give --client-key too")
-    return (Identity(cert_path, Path(key).expanduser() if key else cert_path),)
+    return (Identity(cert_path, _path("--client-key", key) if key else cert_path),)
+
+
+def _server_name(text: str) -> str:
+    try:
+        return ascii_host(text, text).removesuffix(".")
+    except ValueError:
+        raise SettingsError(
+            f"--sni {text!r} is not a host name; write it like rating.example.com"
+        ) from None
+
+
+def _path(flag: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise SettingsError(f"{flag} {text!r}: there is no such home; write the path out") from None
+
+
+def _lacks_key(cert: Path) -> bool:
+    """Say whether a PEM file has no key; what cannot be read or is no PEM is judged with TLS."""
+    try:
+        text = cert.read_bytes()
+    except OSError:
+        return False
+    return b"-----BEGIN " in text and b"PRIVATE KEY-----" not in text
 
 
 def _read_headers(values: _Values) -> tuple[tuple[str, str], ...]:
@@ -175,7 +213,7 @@ def _shown(values: _Values) -> dict[str, str]:
             text = values.text(option.flag)
         if text and option.flag in ("--token", "--client-key-passphrase"):
             text = MASK
-        if text:
+        if text and text != option.default:
             shown[option.flag] = mask_url(text) if option.flag == "--proxy" else text
     return shown
 
@@ -205,11 +243,12 @@ class _Values:
 
     def switch(self, flag: str) -> bool:
         value = self._raw(flag)
-        return (
-            value.strip().lower() in ("true", "1", "yes", "on")
-            if isinstance(value, str)
-            else bool(value)
-        )
+        if not isinstance(value, str):
+            return bool(value)
+        word = value.strip().lower()
+        if word not in _TRUE + _FALSE:
+            raise SettingsError(f"{flag} {value!r} is neither yes nor no; write true or false")
+        return word in _TRUE
 
     def many(self, flag: str) -> list[str]:
         """A repeated option, or the form's one text with commas."""
@@ -233,8 +272,10 @@ class _Values:
 
     def count(self, flag: str) -> int:
         text = self.text(flag)
-        if not text.isdecimal() or int(text) < 1:
-            raise SettingsError(f"{flag} {text!r} is not a number of at least 1")
+        if not text.isdecimal() or len(text) > 16 or not 1 <= int(text) <= _LARGEST_COUNT:
+            raise SettingsError(
+                f"{flag} {text!r} is not a usable number; write one from 1 to {_LARGEST_COUNT}"
+            )
         return int(text)
 
     def optional_count(self, flag: str) -> int | None:

@@ -7,6 +7,7 @@ users find it by their Locust environment.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,7 @@ from openclaw_locust.wire.upgrade import UpgradeRequest
 from openclaw_locust.wire.websocket import WebSocket
 
 MAX_MESSAGE_BYTES = 1 << 20
+_ANY_HOST = "wss://localhost/"  # stands in for a host that the web form will give
 
 
 class Workload:
@@ -56,6 +58,10 @@ class Workload:
         """Return a number that no other user of this process has."""
         return next(self._numbers)
 
+    def reset_records(self) -> None:
+        """Begin this process's records anew."""
+        self.records = Records()
+
     def close_all(self) -> None:
         """Close what a user left open."""
         while self.open_sockets:
@@ -88,10 +94,36 @@ def prepare(environment: Any, host: str | None) -> Workload:
     Raises:
         SettingsError: an option is wrong.
     """
-    options = vars(environment.parsed_options) if environment.parsed_options else {}
-    workload = Workload(read_settings(options, host))
+    workload = Workload(read_settings(_options(environment), host))
     _workloads[environment] = workload
     return workload
+
+
+def check(
+    environment: Any,
+    host: str | None,
+    *,
+    form: Mapping[str, Any] | None = None,
+    host_may_follow: bool = False,
+) -> None:
+    """Find out now whether a run could start.
+
+    Args:
+        environment: Locust's environment, with its options.
+        host: the target.
+        form: what a form would set on top of the options.
+        host_may_follow: whether a missing host is no error yet.
+
+    Raises:
+        SettingsError: it could not.
+    """
+    if host_may_follow and not host:
+        host = _ANY_HOST
+    Workload(read_settings({**_options(environment), **(form or {})}, host))
+
+
+def _options(environment: Any) -> dict[str, Any]:
+    return dict(vars(environment.parsed_options)) if environment.parsed_options else {}
 
 
 def current(environment: Any) -> Workload | None:

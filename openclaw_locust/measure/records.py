@@ -46,6 +46,7 @@ class Records:
         negotiated: connections by (TLS version, cipher).
         addresses: connections by the address reached.
         failures: a sample for each failure class.
+        sends: messages sent that an answer was expected for.
         acks: answers recognised as acks.
         late_acks: acks that came after their send had been counted as timed out.
         pushes: messages that were no answers.
@@ -57,6 +58,7 @@ class Records:
     negotiated: Counter[tuple[str, str]] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
     failures: dict[str, FailureSample] = field(default_factory=dict)
+    sends: int = 0
     acks: int = 0
     late_acks: int = 0
     pushes: int = 0
@@ -67,6 +69,15 @@ class Records:
         """Count a message that is no answer; the first one is kept as a sample."""
         self.pushes += 1
         self.unrecognised = self.unrecognised or printable(words)
+
+    def unrecognised_hint(self) -> str | None:
+        """Return what to do when messages come and none of them looks like an ack."""
+        if self.acks or not self.unrecognised:
+            return None
+        return (
+            f"{self.pushes} of the first messages look like no ack, and none does; the first one: "
+            f"{self.unrecognised} - say how an ack looks with --ack-match PATH=VALUE"
+        )
 
     def connection(
         self, phases: Mapping[str, int | None], address: str, tls_version: str, cipher: str

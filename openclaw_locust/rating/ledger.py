@@ -5,9 +5,9 @@ item, and without either by order, the oldest first.
 
 A send whose time ran out stays in the book as *expired*: without an id its late answer would
 otherwise settle the next send, and all later ones would be shifted (a naive client then reports
-0.3 ms for a true 5 ms). Where only order can match, an expired send leaves the book *in doubt* as
-soon as an answer settles it, because it may have been meant for the next one; the connection is
-then to be replaced.
+0.3 ms for a true 5 ms). Where only order can match (also of two sends with one item), an expired
+send leaves the book *in doubt* as soon as an answer settles it, because it may have been meant for
+the next one; the connection is then to be replaced.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ class Ledger:
         self._open.remove(match)
         self._settled.append((match.id, match.item))
         if match.expired:
-            self.in_doubt = self.in_doubt or (answer.id is None and answer.item is None)
+            if answer.id is None:
+                by_order = answer.item is None or match.item is None
+                self.in_doubt = self.in_doubt or by_order or self._match(answer) is not None
             return match, LATE
         if answer.kind != "ack":
             return match, _FAILURES[answer.kind]

@@ -14,7 +14,10 @@ import orjson
 Kind = Literal["ack", "negative", "malformed", "other"]
 
 DEFAULT_ACK_MATCH = "type=ack"
+OWN_MEMBERS = ("action", "itemId", "score")
+"""The members of a rating that no id may take the place of."""
 _INTEGER_OR_NONE = (int, type(None))
+_MISSING = object()
 
 
 class Rating(NamedTuple):
@@ -52,8 +55,8 @@ class AckMatch(NamedTuple):
 
     def holds(self, document: dict[str, Any]) -> bool:
         """Say whether the document fulfils the condition."""
-        found = look_up(document, self.path)
-        return found is not None if self.values is None else _among(found, self.values)
+        found = look_up(document, self.path, _MISSING)
+        return found is not _MISSING if self.values is None else _among(found, self.values)
 
 
 def parse_ack_match(text: str) -> AckMatch:
@@ -84,16 +87,16 @@ def parse_ack_match(text: str) -> AckMatch:
     return AckMatch(path, tuple(values))
 
 
-def look_up(document: Any, path: tuple[str, ...]) -> Any:
-    """Return the member at a dotted path (a number indexes a list), or None."""
+def look_up(document: Any, path: tuple[str, ...], missing: Any = None) -> Any:
+    """Return the member at a dotted path (a number indexes a list), or ``missing``."""
     found = document
     for step in path:
         if isinstance(found, dict):
-            found = found.get(step)
+            found = found.get(step, missing)
         elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):
             found = found[int(step)]
         else:
-            return None
+            return missing
     return found
 
 

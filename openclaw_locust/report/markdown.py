@@ -52,6 +52,8 @@ def to_markdown(report: Report) -> str:
     parts += ["## Response times", _percentiles(report)]
     if not report.errors.empty:
         parts += ["## Errors", _errors(report)]
+    if facts and facts.details:
+        parts += ["## Connections", _list(map(escape, facts.details))]
     if report.problems:
         parts += ["## Problems with what was read", _list(map(escape, report.problems))]
     if facts and facts.hints:

@@ -103,6 +103,8 @@ def _blocks(report: Report, width: int) -> Iterable[RenderableType]:
     yield percentiles_block(report, width)
     if not report.errors.empty:
         yield errors_block(report, width)
+    if facts and facts.details:
+        yield _list("Connections", facts.details)
     if report.problems:
         yield _list("Problems with what was read", report.problems)
     if facts and facts.hints:

@@ -85,9 +85,10 @@ def write(folder: Path, files: dict[str, bytes], *, force: bool = False) -> None
     paths = {folder / name: content for name, content in files.items()}
     existing = [path for path in paths if os.path.lexists(path)]
     if existing and not force:
-        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        others = len(existing) - 1
+        more = f" and {others} more exist" if others else " exists"
         raise ServerError(
-            f"{existing[0]}{more} exists already: name another folder, or replace with --force"
+            f"{existing[0]}{more} already: name another folder, or replace with --force"
         )
     try:
         for path, content in paths.items():

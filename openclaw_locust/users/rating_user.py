@@ -9,7 +9,7 @@ from locust import task
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from openclaw_locust.rating.messages import Answer, Rating
-from openclaw_locust.users.websocket_user import Outcome, WebSocketUser
+from openclaw_locust.users.websocket_user import ACK, Outcome, WebSocketUser
 
 _SCORES = 5
 _DRAWS = 10
@@ -22,6 +22,7 @@ class RatingUser(WebSocketUser):
     """
 
     abstract = True
+    goal = (ACK,)
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)

@@ -6,6 +6,7 @@ recognised (`recognise`) and what to send.
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any, NamedTuple
 
@@ -36,6 +37,9 @@ DEFAULT_NAME = "OpenClawRating"
 
 _CLOSE_PATIENCE_NS = 1_000_000_000
 _NORMAL_CLOSURE = 1000
+_UNRECOGNISED_BEFORE_HINT = 3
+
+logger = logging.getLogger("openclaw_locust")
 
 
 class Outcome(NamedTuple):
@@ -62,11 +66,14 @@ class WebSocketUser(User):
 
     Attributes:
         name: the name of this user's rows in Locust's tables.
+        goal: the request types that a run of this class is about: without a success of one of them
+            nothing was measured. Empty: any type.
         number: different for each user of the process.
     """
 
     abstract = True
     name = DEFAULT_NAME
+    goal: tuple[str, ...] = ()
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -197,6 +204,7 @@ class WebSocketUser(User):
         pending = Pending(sent_ns, deadline_ns, name or self.name, id, item, score)
         self._ledger.add(pending)
         self._messages += 1
+        self.workload.records.sends += 1
         try:
             socket.send(payload, deadline_ns)
         except Failure as failure:
@@ -242,6 +250,8 @@ class WebSocketUser(User):
         records = self.workload.records
         if outcome == PUSH:
             records.push(answer.detail)
+            if records.acks == 0 and records.pushes == _UNRECOGNISED_BEFORE_HINT:
+                logger.warning(records.unrecognised_hint())
         elif outcome == LATE:
             records.late_acks += 1  # its send was counted when its time ran out
         elif settled is not None:

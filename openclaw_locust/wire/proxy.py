@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from openclaw_locust.failures import Failure
 from openclaw_locust.redact import mask_url
+from openclaw_locust.wire.target import ascii_host
 from openclaw_locust.wire.tcp import TimedOut
 from openclaw_locust.wire.transport import Ended, Transport
 from openclaw_locust.wire.upgrade import AnswerReader
@@ -28,11 +29,12 @@ def parse_proxy(url: str) -> Proxy:
     Raises:
         ValueError: it is not such a URL.
     """
+    host, port = "", None
     try:
         parts = urlsplit(url.strip())
-        host, port = parts.hostname, parts.port
+        host, port = ascii_host(parts.hostname or "", url), parts.port
     except ValueError:
-        host = port = None
+        pass  # the parser's own words may hold a password
     if not host or not port or parts.scheme != "http" or parts.path.strip("/"):
         raise ValueError(f"--proxy {mask_url(url)!r} is no HTTP proxy; write http://host:port")
     if parts.username is None:

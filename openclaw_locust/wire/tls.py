@@ -6,18 +6,18 @@ A context is shared by all users with that identity: with a system's bundle each
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import certifi
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-_PEM = re.compile(
-    rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END [^\n]*-----", re.DOTALL
-)
+# No dash in between: a certificate without an end must not swallow the next one.
+_PEM = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([^-]+)-----END ")
 _KEY_SUFFIXES = ("-key.pem", ".key")
 
 
@@ -49,7 +49,7 @@ class TlsProfile:
     ciphers: str | None = None
     server_name: str | None = None
     identities: tuple[Identity, ...] = ()
-    key_passphrase: str | None = None
+    key_passphrase: str | None = field(default=None, repr=False)
 
 
 class TlsContexts:
@@ -158,8 +158,7 @@ def _read_anchors(path: Path) -> list[bytes]:
     that cannot be read are passed over as long as one can be.
     """
     try:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        blobs = [file.read_bytes() for file in files if file.is_file() or file == path]
+        blobs = _read_files(path) if path.is_dir() else [path.read_bytes()]
     except OSError as error:
         raise ValueError(
             f"--tls-ca {str(path)!r} cannot be read: {error.strerror}; "
@@ -177,10 +176,19 @@ def _read_anchors(path: Path) -> list[bytes]:
     return anchors
 
 
-def _to_der(pem: bytes) -> bytes:
+def _read_files(folder: Path) -> list[bytes]:
+    blobs = []
+    for file in sorted(folder.iterdir()):
+        with contextlib.suppress(OSError):  # somebody else's file among them, say
+            if file.is_file():
+                blobs.append(file.read_bytes())
+    return blobs
+
+
+def _to_der(body: bytes) -> bytes:
     try:
-        body = pem.split(b"-----")[2].decode("ascii")
-        return ssl.PEM_cert_to_DER_cert(f"{ssl.PEM_HEADER}\n{body.strip()}\n{ssl.PEM_FOOTER}")
+        text = body.decode("ascii").strip()
+        return ssl.PEM_cert_to_DER_cert(f"{ssl.PEM_HEADER}\n{text}\n{ssl.PEM_FOOTER}")
     except ValueError:
         return b""
 
@@ -197,7 +205,7 @@ def _is_certificate(der: bytes) -> bool:
 def _set_ciphers(context: ssl.SSLContext, ciphers: str) -> None:
     try:
         context.set_ciphers(ciphers)
-    except ssl.SSLError:
+    except (ssl.SSLError, ValueError):
         mend = "write an OpenSSL list such as ECDHE+AESGCM"
         if "TLS_" in ciphers:
             mend = "TLS 1.3 suites cannot be chosen from Python's ssl module; leave them out"
@@ -218,19 +226,24 @@ def _load_identity(context: ssl.SSLContext, identity: Identity, profile: TlsProf
         context.load_cert_chain(identity.cert, identity.key, password=lambda: passphrase)
     except ssl.SSLError as error:
         raise ValueError(_explain_identity(identity, error, bool(passphrase))) from None
+    except ValueError:
+        raise ValueError(
+            "--client-key-passphrase is longer than OpenSSL takes; change it to 1024 bytes or less"
+        ) from None
 
 
 def _explain_identity(identity: Identity, error: ssl.SSLError, has_passphrase: bool) -> str:
     cert, key = str(identity.cert), str(identity.key)
     if error.reason == "KEY_VALUES_MISMATCH":
         return f"the key {key!r} does not belong to the certificate {cert!r}; name its own key"
-    if b"ENCRYPTED" in identity.key.read_bytes():
-        said = "the passphrase given is wrong" if has_passphrase else "it has a passphrase"
-        return f"--client-key {key!r} cannot be opened: {said}; set LOCUST_CLIENT_KEY_PASSPHRASE"
     blamed, path = ("--client-cert", cert)
     if b"-----BEGIN CERTIFICATE" in identity.cert.read_bytes():
         blamed, path = ("--client-key", key)
+        if b"ENCRYPTED" in identity.key.read_bytes():
+            said = "the passphrase given is wrong" if has_passphrase else "it has a passphrase"
+            return f"{blamed} {path!r} cannot be opened: {said}; set LOCUST_CLIENT_KEY_PASSPHRASE"
+    why = f" ({error.reason.replace('_', ' ').lower()})" if error.reason else ""
     return (
-        f"{blamed} {path!r} is not usable PEM ({error.reason or error}); "
+        f"{blamed} {path!r} is not usable PEM{why}; "
         "from PKCS#12: openssl pkcs12 -in FILE -nodes -out client.pem"
     )

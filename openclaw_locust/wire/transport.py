@@ -13,6 +13,7 @@ This module knows gevent and ssl; it knows neither HTTP nor WebSocket.
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import ssl
 from collections.abc import Callable
@@ -158,6 +159,8 @@ class Transport:
                 return data
             if self._ended is None and now_ns() >= deadline_ns:
                 raise TimedOut  # records without content must not extend the deadline
+        if data := self.take():  # read by a write that failed meanwhile
+            return data
         raise self._ended
 
     def take(self) -> bytes:
@@ -194,7 +197,7 @@ class Transport:
         self.read_ns = now_ns()
         try:
             raw = self._recv(_READ_SIZE)
-            if not raw:
+            if not raw and self._ended is None:
                 self._ended = Ended("fin" if self.tls is None else "truncated")
             if self.tls is None or not raw:
                 return raw
@@ -208,7 +211,7 @@ class Transport:
             data = b""
             self._note_tls_error(error)
         except OSError as error:
-            self._ended = Ended("reset", error.strerror or str(error))
+            self._ended = self._ended or Ended("reset", error.strerror or str(error))
             return b""
         else:
             if not data:
@@ -340,8 +343,10 @@ class Transport:
         """Read before judging: an alert or a close frame may lie behind a write that failed."""
         while self._ended is None and (more := self._pull()):
             self._inbox += more
-        if self._ended is None:
-            self._ended = Ended("reset", error.strerror or str(error))
+        end, bare = self._ended, "fin" if self.tls is None else "truncated"
+        if isinstance(end, Ended) and end.how == bare and error.errno == errno.ECONNRESET:
+            end = None  # the write has used up the reset, and a read after it shows a bare end
+        self._ended = end or Ended("reset", error.strerror or str(error))
 
     # -- end ---------------------------------------------------------------------------------
 
@@ -358,6 +363,8 @@ class Transport:
         """Close at once."""
         if self._ended is None:
             self._ended = Ended("fin", "closed here")
+        if self._reader is not None or self._writer is not None:
+            self._hub.loop.run_callback(self._wake_sleepers)
         for watcher in (self._readable, self._alarm, self._writable):
             if watcher is not None:
                 watcher.stop()
@@ -366,6 +373,12 @@ class Transport:
         self._reading = False
         self._unsent.clear()
         self._sock.close()
+
+    def _wake_sleepers(self) -> None:
+        """Let other greenlets see the end: the watchers that they slept on are gone."""
+        for sleeper in (self._reader, self._writer):
+            if sleeper is not None:
+                sleeper.switch()
 
 
 def _end_of_handshake(end: Ended) -> Failure:

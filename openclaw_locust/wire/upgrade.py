@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -93,7 +94,9 @@ def parse_header(text: str) -> tuple[str, str]:
     """
     name, colon, value = text.partition(":")
     name, value = name.strip(), value.strip()
-    if not colon or not _TOKEN.fullmatch(name):
+    if not colon:
+        raise ValueError("--header without a colon; write it like 'X-Tenant: blue'")
+    if not _TOKEN.fullmatch(name):
         raise ValueError(f"--header {name!r} is not a header; write it like 'X-Tenant: blue'")
     try:
         value.encode("latin-1")
@@ -108,13 +111,31 @@ def parse_header(text: str) -> tuple[str, str]:
     return name, value
 
 
+def check_subprotocols(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names as they are, if they can be offered (RFC 6455, 4.1).
+
+    Raises:
+        ValueError: one is no token, or stands twice.
+    """
+    for name in names:
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(
+                f"--subprotocol {name!r} is not a subprotocol's name; "
+                "write one name, and repeat the option for the next"
+            )
+        if names.count(name) > 1:
+            raise ValueError(f"--subprotocol {name!r} is there twice; leave one of them out")
+    return tuple(names)
+
+
 class AnswerReader:
     """Collects bytes until the final head is whole; interim answers (100, 103) are passed over."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_buffer", "_searched")
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._searched = 0  # up to here there is no end of a head
 
     @property
     def is_empty(self) -> bool:
@@ -129,14 +150,15 @@ class AnswerReader:
         """
         self._buffer = self._buffer + data if self._buffer else data
         while True:
-            end = _END_OF_HEAD.search(self._buffer, 0, MAX_HEAD_BYTES)
+            end = _END_OF_HEAD.search(self._buffer, self._searched, MAX_HEAD_BYTES)
             if end is None:
                 self._refuse_hopeless()
+                self._searched = max(0, len(self._buffer) - 3)  # \r\n\r without its \n
                 return None
             answer = _parse_head(self._buffer[: end.start()], self._buffer[end.end() :])
             if answer.status == 101 or answer.status >= 200:
                 return answer
-            self._buffer = answer.rest
+            self._buffer, self._searched = answer.rest, 0
 
     def _refuse_hopeless(self) -> None:
         """Refuse what can no longer become an answer, without waiting for its end."""
@@ -214,7 +236,7 @@ def _retry_after(text: str) -> float | None:
         return float(text)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one beyond all years
         return None
 
 

@@ -33,6 +33,7 @@ _ABNORMAL: dict[End, str] = {
 _CLOSE_CODES = {"ws.frame.utf8": 1007, "ws.frame.oversize": 1009}
 _PROTOCOL_ERROR = 1002
 _QUEUE_LIMIT_BYTES = 256 * 1024
+_MESSAGE_OVERHEAD_BYTES = 128  # of a message in the queue: an empty one costs memory too
 
 
 class WebSocket:
@@ -76,11 +77,12 @@ class WebSocket:
         try:
             self._transport.send(self._writer.frame(payload, opcode), deadline_ns)
         except TimedOut:
-            raise self._lose(Failure("ws.send_blocked", "the peer reads no more")) from None
+            blocked = Failure("ws.send_blocked", "the peer reads no more")
+            raise self._lose_after_send(blocked) from None
         except Ended as end:
-            raise self._lose_to(end) from None
+            raise self._lose_after_send(_abnormal(end)) from None
         except Failure as failure:
-            raise self._lose(failure) from None
+            raise self._lose_after_send(failure) from None
 
     def receive(self, deadline_ns: int) -> Message:
         """Return the next TEXT or BINARY message; control frames are answered on the way.
@@ -91,7 +93,7 @@ class WebSocket:
         """
         if self._queue:
             message, self.read_ns = self._queue.popleft()
-            self._queued_bytes -= len(message.payload)
+            self._queued_bytes -= len(message.payload) + _MESSAGE_OVERHEAD_BYTES
             return message
         if self.lost is not None:
             raise self.lost
@@ -105,9 +107,12 @@ class WebSocket:
                     return message_or_none
                 self._control(message_or_none)
         except Ended as end:
-            raise self._lose(_abnormal(end)) from None
+            lost = self._lose(_abnormal(end))
         except Failure as failure:
-            raise self._lose(failure) from None
+            lost = self._lose(failure)
+        if self._queue:  # a send that failed meanwhile has read what came before the end
+            return self.receive(deadline_ns)
+        raise lost
 
     def close(self, code: int, deadline_ns: int, reason: str = "") -> None:
         """Send a close frame and let the server close first, until the deadline; then close.
@@ -138,37 +143,46 @@ class WebSocket:
         if message.opcode == PING:
             self._transport.post(self._writer.frame(message.payload, PONG))
         elif message.opcode == CLOSE:
-            self._transport.post(self._writer.frame(message.payload[:2], CLOSE))
-            raise from_close(*read_close(message.payload))
+            failure = from_close(*read_close(message.payload))
+            invalid = failure.kind.name == "ws.close.invalid"
+            answer = close_payload(_PROTOCOL_ERROR) if invalid else message.payload[:2]
+            self._transport.post(self._writer.frame(answer, CLOSE))
+            raise failure
 
     def _serve_idle(self) -> None:
         """Work off what came while nobody was receiving. Runs in the hub: never waits."""
         if self.lost is not None or self._queued_bytes > _QUEUE_LIMIT_BYTES:
             return  # what is not taken here stays with the transport, and then with TCP
-        self._reader.feed(self._transport.take())
+        transport = self._transport
+        data: bytes | None = None
         try:
-            while (message := self._reader.next()) is not None:
-                if message.opcode <= BINARY:
-                    self._queue.append((message, self._transport.read_ns))
-                    self._queued_bytes += len(message.payload)
-                else:
-                    self._control(message)
+            while data is None or data:  # an answer that cannot be sent makes the transport read on
+                data = transport.take()
+                self._reader.feed(data)
+                while (message := self._reader.next()) is not None:
+                    if message.opcode <= BINARY:
+                        self._queue.append((message, transport.read_ns))
+                        self._queued_bytes += len(message.payload) + _MESSAGE_OVERHEAD_BYTES
+                    else:
+                        self._control(message)
         except Failure as failure:
             self._lose(failure)
             return
-        ended = self._transport.ended
+        ended = transport.ended
         if isinstance(ended, Failure):
             self._lose(ended)
         elif isinstance(ended, Ended):
             self._lose(_abnormal(ended))
 
-    def _lose_to(self, end: Ended) -> Failure:
-        """Judge a send that failed: a close frame may have come before the end."""
+    def _lose_after_send(self, failure: Failure) -> Failure:
+        """Judge a send that failed: messages and a close frame may have come before the end."""
         self._serve_idle()
-        return self.lost or self._lose(_abnormal(end))
+        return self.lost or self._lose(failure)
 
     def _lose(self, failure: Failure) -> Failure:
         if self.lost is None:
+            if failure.kind.phase == "tls":  # its phase is over: the handshake had succeeded
+                failure = Failure("ws.tls", f"{failure}: {failure.detail}")
             self.lost = failure
             if failure.kind.name.startswith("ws.frame."):
                 code = _CLOSE_CODES.get(failure.kind.name, _PROTOCOL_ERROR)

@@ -1,0 +1,130 @@
+"""The facts of a finished run: what the report must say and Locust's figures cannot.
+
+From a workload and its records to `results.RunFacts`; no Locust, no pandas.
+"""
+
+from __future__ import annotations
+
+import platform
+import ssl
+from importlib.metadata import version
+
+from openclaw_locust import __version__
+from openclaw_locust.measure.records import Records
+from openclaw_locust.results import RunFacts, Sample
+from openclaw_locust.settings import Settings
+from openclaw_locust.workload import Workload
+
+
+def notes_of(workload: Workload, *, is_demo: bool) -> list[str]:
+    """Return the lines that every output of the run must show."""
+    settings = workload.settings
+    notes = ["embedded server on this machine, not a real service"] if is_demo else []
+    if not settings.target.secure:
+        notes.append("no TLS: the target is ws://")
+    elif not settings.tls.verify:
+        notes.append("certificate NOT verified (--insecure)")
+    if settings.proxy:
+        notes.append(f"through the proxy {settings.proxy.host}:{settings.proxy.port}")
+    if settings.connect_to:
+        host, port = settings.connect_to
+        notes.append(f"TCP goes to {host} port {port} (--connect-to), not to the target's address")
+    return [*notes, *settings.warnings]
+
+
+def gather_facts(
+    workload: Workload,
+    *,
+    started: str,
+    duration_s: float,
+    load: dict[str, str],
+    goal: tuple[str, ...],
+    is_demo: bool,
+    server_counts: dict[str, int],
+) -> RunFacts:
+    """Return the facts of a run.
+
+    Args:
+        workload: the run's settings and this process's records.
+        started: ISO 8601 in UTC.
+        duration_s: from the first user to the last answer.
+        load: Locust's own options that describe the load, such as the number of users.
+        goal: the request types that the run is about.
+        is_demo: whether the target is the embedded server.
+        server_counts: the embedded server's own record, if there is one.
+    """
+    settings, records = workload.settings, workload.records
+    notes = notes_of(workload, is_demo=is_demo)
+    if records.sends:
+        notes.append(f"ratings are writes: this run sent {records.sends} to the target")
+    return RunFacts(
+        target=settings.target.shown,
+        started=started,
+        duration_s=duration_s,
+        versions={
+            "openclaw-locust": __version__,
+            "locust": version("locust"),
+            "python": platform.python_version(),
+            "openssl": ssl.OPENSSL_VERSION.split()[1],
+        },
+        notes=tuple(notes),
+        settings={**load, **settings.shown},
+        goal=goal,
+        samples=_samples(records),
+        hints=tuple(_hints(settings, records)),
+        details=tuple(_details(workload, server_counts)),
+    )
+
+
+def _samples(records: Records) -> tuple[Sample, ...]:
+    return tuple(
+        Sample(name, seen.count, seen.first, seen.last) for name, seen in records.failures.items()
+    )
+
+
+def _details(workload: Workload, server_counts: dict[str, int]) -> list[str]:
+    """Return the lines that say where connections went and where their time went."""
+    records = workload.records
+    details = []
+    if workload.endpoint.tls is not None:
+        details.append(f"trust: {workload.endpoint.tls.trust}")
+    for (tls_version, cipher), count in records.negotiated.most_common():
+        details.append(f"{_count(count, 'connection')}: {tls_version}, {cipher}")
+    if len(records.addresses) > 1:
+        shares = (f"{address} {count}" for address, count in records.addresses.most_common())
+        details.append("connections by address: " + ", ".join(shares))
+    phases = [
+        f"{name} {times.total_ns / times.count / 1e6:.2f} (max {times.max_ns / 1e6:.1f})"
+        for name, times in records.phases.items()
+        if times.count
+    ]
+    if phases:
+        details.append("mean time of a connection's phases in ms: " + ", ".join(phases))
+    if server_counts:
+        details.append(
+            f"the server's own count: {server_counts.get('ratings', 0)} ratings read, "
+            f"{server_counts.get('acks', 0)} acks sent; "
+            f"ours: {records.sends} sent, {records.acks} acked"
+        )
+    return details
+
+
+def _hints(settings: Settings, records: Records) -> list[str]:
+    hints = []
+    if hint := records.unrecognised_hint():
+        hints.append(hint)
+    if records.late_acks:
+        hints.append(
+            f"{_count(records.late_acks, 'ack')} came after the rating had been counted as failed; "
+            f"--ack-timeout is {settings.ack_timeout_s:g} s"
+        )
+    if records.pushes and records.acks:
+        hints.append(f"{_count(records.pushes, 'message')} were no answers and were passed over")
+    if records.subprotocol_ignored:
+        ignored = _count(records.subprotocol_ignored, "connection")
+        hints.append(f"the server chose none of the offered subprotocols on {ignored}")
+    return hints
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
