@@ -55,6 +55,9 @@ def gather_facts(
     """
     settings, records = workload.settings, workload.records
     notes = notes_of(workload, is_demo=is_demo)
+    shown = {**load, **settings.shown}
+    if is_demo:
+        shown.pop("--tls-ca", None)  # the server's own, gone by now
     if records.sends:
         notes.append(f"ratings are writes: this run sent {records.sends} to the target")
     return RunFacts(
@@ -68,7 +71,7 @@ def gather_facts(
             "openssl": ssl.OPENSSL_VERSION.split()[1],
         },
         notes=tuple(notes),
-        settings={**load, **settings.shown},
+        settings=shown,
         goal=goal,
         samples=_samples(records),
         hints=tuple(_hints(settings, records)),

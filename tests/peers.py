@@ -1,12 +1,12 @@
 """Peers that do what a script says, byte by byte: the servers that a client has to survive.
 
-They run in a process of their own, as plain threads, because the client under test lives in gevent's
-hub and Locust may have patched the interpreter of the tests. A script is a tuple of steps, and each
-connection runs through it once::
+They run in a process of their own, as plain threads, because the client under test lives in
+gevent's hub and Locust may have patched the interpreter of the tests. A script is a tuple of steps;
+each connection runs through it once, and is then held until the client is gone::
 
-    with peers.play(hear_upgrade(), say(SWITCHING + text_frame(b"hi")), reset()) as peer:
+    with play(hear_upgrade(), say(SWITCHING + frame(b"hi")), reset()) as peer:
         ...
-        assert peer.heard(2)[0].startswith(b"GET /")
+        assert peer.heard(1)[0].startswith(b"GET /")
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def end_tls() -> Step:
 
 
 def hold() -> Step:
-    """Read and say nothing until the client is gone; heard: all that it sent."""
+    """Read and say nothing until the client is gone; then heard: all that it sent."""
     return ("hold",)
 
 
@@ -318,10 +318,12 @@ class _Stage:
         self.cut()
 
     def hold(self) -> None:
-        self.heard.append(b"")
-        with contextlib.suppress(ssl.SSLError):
+        heard = b""
+        try:
             while data := self.socket.recv(65536):
-                self.heard[-1] += data
+                heard += data
+        finally:
+            self.heard.append(heard)
 
     def ignore(self) -> None:
         self.over.wait(_PATIENCE_S)

@@ -177,7 +177,7 @@ class WebSocketUser(User):
 
     def ask(
         self,
-        payload: bytes,
+        payload: str | bytes,
         *,
         id: Any = None,
         item: int | None = None,
@@ -189,7 +189,7 @@ class WebSocketUser(User):
         Opens the connection when there is none. Never raises for what a service does.
 
         Args:
-            payload: the message, UTF-8.
+            payload: the message.
             id, item, score: what :meth:`recognise` will find in the answer, to match it by.
             name: the name of the row; without it the user's.
         """
@@ -201,6 +201,8 @@ class WebSocketUser(User):
                 return Outcome(failure)
         sent_ns = now_ns()
         deadline_ns = sent_ns + self.workload.ack_timeout_ns
+        if isinstance(payload, str):
+            payload = payload.encode()
         pending = Pending(sent_ns, deadline_ns, name or self.name, id, item, score)
         self._ledger.add(pending)
         self._messages += 1

@@ -1,0 +1,44 @@
+# Each target sets itself up: a virtual environment in .venv, made with the system's Python 3.11 or
+# later, and nothing outside this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FOR_USE := $(VENV)/.for-use
+FOR_DEVELOPMENT := $(VENV)/.for-development
+CHECKED := openclaw_locust locustfiles tests benchmarks
+
+.PHONY: demo test lint bench clean
+
+demo: $(FOR_USE)  ## load the embedded rating server over TLS and print the report
+	$(BIN)/locust -f locustfiles/rating.py --demo --users 50 --spawn-rate 25 --run-time 20s \
+		--pause 250ms --headless --only-summary --csv reports/demo
+	@echo "The report is in reports/demo_report.md, its figures in reports/demo_stats.csv."
+
+test: $(FOR_DEVELOPMENT)  ## run every test
+	$(BIN)/python -m pytest
+
+lint: $(FOR_DEVELOPMENT)  ## ruff and mypy
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy
+
+bench: $(FOR_USE)  ## CPU per ack and per connect beside k6, in one run
+	$(BIN)/python benchmarks/against_k6.py
+
+$(VENV)/bin/python:
+	@echo "Making a virtual environment in $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(FOR_USE): pyproject.toml | $(VENV)/bin/python
+	@echo "Installing openclaw-locust and what it needs into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[server]'
+	@touch $@
+
+$(FOR_DEVELOPMENT): pyproject.toml | $(VENV)/bin/python
+	@echo "Installing openclaw-locust and its development tools into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(FOR_USE)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
