@@ -45,40 +45,46 @@ Settlement = tuple[Pending | None, str]
 
 
 class Ledger:
-    """The sends of one connection that still wait for an answer, in the order of sending."""
+    """The sends of one connection that still wait for an answer.
+
+    Attributes:
+        open: these sends, in the order of sending, the expired ones too.
+        in_doubt: whether answers can no longer be told apart, so that the connection is to be
+            replaced.
+    """
 
     def __init__(self) -> None:
-        self._open: list[Pending] = []
+        self.open: list[Pending] = []
         self._settled: deque[tuple[Any, int | None]] = deque(maxlen=_REMEMBERED)
         self.in_doubt = False
 
     def add(self, pending: Pending) -> None:
         """Enter a send."""
-        self._open.append(pending)
+        self.open.append(pending)
 
     def expire(self, pending: Pending) -> None:
         """Mark a send whose time ran out; its outcome is the caller's to record."""
         pending.expired = True
-        expired = [entry for entry in self._open if entry.expired]
+        expired = [entry for entry in self.open if entry.expired]
         if len(expired) > _EXPIRED_KEPT:
-            self._open.remove(expired[0])  # its answer is not coming; the book stays short
+            self.open.remove(expired[0])  # its answer is not coming; the book stays short
 
     def pending(self) -> list[Pending]:
         """Return the sends that have no outcome yet."""
-        return [entry for entry in self._open if not entry.expired]
+        return [entry for entry in self.open if not entry.expired]
 
     def awaits_item(self, item: int) -> bool:
         """Say whether an open send has this item: an answer could not tell the two apart."""
-        return bool(self._open) and any(entry.item == item for entry in self._open)
+        return any(entry.item == item for entry in self.open)
 
     def remove(self, pending: Pending) -> None:
         """Take out a send that was settled by other means than an answer."""
-        self._open.remove(pending)
+        self.open.remove(pending)
 
     def settle(self, answer: Answer) -> Settlement:
         """Match an answer with a send and take that send out of the book."""
-        if len(self._open) == 1:  # the usual case: one send, and its ack in every particular
-            only = self._open[0]
+        if len(self.open) == 1:  # the usual case: one send, and its ack in every particular
+            only = self.open[0]
             kind, answer_id, item, score, _ = answer
             if (
                 kind == "ack"
@@ -87,7 +93,7 @@ class Ledger:
                 and score == only.score
                 and not only.expired
             ):
-                self._open.clear()
+                self.open.clear()
                 self._settled.append((answer_id, item))
                 return only, OK
         if answer.kind == "other":
@@ -95,7 +101,7 @@ class Ledger:
         match = self._match(answer)
         if match is None:
             return self._settle_unmatched(answer)
-        self._open.remove(match)
+        self.open.remove(match)
         self._settled.append((match.id, match.item))
         if match.expired:
             if answer.id is None:
@@ -109,7 +115,7 @@ class Ledger:
         return match, OK
 
     def _match(self, answer: Answer) -> Pending | None:
-        for entry in self._open:
+        for entry in self.open:
             if answer.id is not None:
                 if entry.id == answer.id:
                     return entry
@@ -129,7 +135,7 @@ class Ledger:
         waiting = self.pending()
         if not waiting:
             return None, "app.ack.mismatch"
-        self._open.remove(waiting[0])
+        self.open.remove(waiting[0])
         return waiting[0], "app.ack.mismatch"
 
 

@@ -131,16 +131,27 @@ class RatingLanguage:
         return orjson.dumps(message)
 
     def recognise(self, message: bytes) -> Answer:
-        """Say what a message is. Pure, and never raises."""
+        """Say what a message is. Pure, and never raises.
+
+        Negative is, whatever else it says: ``type`` or ``status`` is ``error``, there is an
+        ``error``, or ``ok`` or ``success`` is false.
+        """
         try:
             document = orjson.loads(message)
         except orjson.JSONDecodeError:
             return Answer("malformed", detail=_words(message))
         if type(document) is not dict:
             return Answer("malformed", detail=_words(message))
-        item, score = document.get("itemId"), document.get("score")
+        get = document.get
+        item, score = get("itemId"), get("score")
         answer_id = look_up(document, self._id_path) if self._id_path else None
-        if _is_negative(document):
+        if (
+            get("type") == "error"
+            or get("error")
+            or get("status") == "error"
+            or get("ok") is False
+            or get("success") is False
+        ):
             item = item if type(item) is int else None
             return Answer("negative", answer_id, item, None, _words(message))
         if not self._is_ack(document):
@@ -157,18 +168,6 @@ def _compile(matches: tuple[AckMatch, ...]) -> Callable[[dict[str, Any]], bool]:
         if len(values) == 1:
             return lambda document: bool(document.get(name) == values[0])
     return lambda document: all(match.holds(document) for match in matches)
-
-
-def _is_negative(document: dict[str, Any]) -> bool:
-    """Say whether a message refuses: by its type or status, an ``error``, or ``ok``/``success``."""
-    get = document.get
-    return (
-        get("type") == "error"
-        or bool(get("error"))
-        or get("status") == "error"
-        or get("ok") is False
-        or get("success") is False
-    )
 
 
 def _words(message: bytes) -> str:

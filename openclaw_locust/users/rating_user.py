@@ -40,11 +40,8 @@ class RatingUser(WebSocketUser):
         Locust's own way from one task to the next costs as much as a third of a rating.
         """
         self.send_rating(self.draw())
-        while self._goes_on():
+        while self._back_to_back and self._state == LOCUST_STATE_RUNNING:
             self.send_rating(self.draw())
-
-    def _goes_on(self) -> bool:
-        return self._back_to_back and self._state == LOCUST_STATE_RUNNING
 
     def send_rating(self, rating: Rating) -> Outcome:
         """Send one rating and return what became of it."""
@@ -61,10 +58,11 @@ class RatingUser(WebSocketUser):
         score = int(draw() * _SCORES) + 1
         if self._with_id:
             return Rating(item, score, self.next_id())
-        for _ in range(_DRAWS):
-            if not self._ledger.awaits_item(item):
-                break
-            item = int(draw() * item_max) + 1
+        if self._ledger.open:
+            for _ in range(_DRAWS):
+                if not self._ledger.awaits_item(item):
+                    break
+                item = int(draw() * item_max) + 1
         return Rating(item, score)
 
     def next_id(self) -> int:

@@ -87,6 +87,7 @@ class WebSocketUser(User):
         self._not_before_ns = 0
         self._opened_ns = 0
         self._messages = 0
+        self._url = self.workload.endpoint.target.shown
         settings = self.workload.settings
         self._wears_out = bool(settings.connection_lifetime_s or settings.messages_per_connection)
 
@@ -233,8 +234,14 @@ class WebSocketUser(User):
                 latency_ms = (socket.read_ns - pending.sent_ns) / 1e6
                 settled, outcome = self._ledger.settle(answer)
                 if settled is pending:
-                    failure = None if outcome == OK else Failure(outcome, answer.detail)
-                    return self._settle(pending, failure, answer, latency_ms, len(payload))
+                    if outcome == OK:
+                        self.workload.records.acks += 1
+                        self._backoff.useful()
+                        self._fire(ACK, pending.name, latency_ms, len(payload), None)
+                        return Outcome(None, answer, latency_ms)
+                    return self._settle(
+                        pending, Failure(outcome, answer.detail), answer, latency_ms
+                    )
                 self._note_other(settled, outcome, answer)
                 if outcome == PUSH:
                     unrecognised = answer.detail
@@ -264,16 +271,12 @@ class WebSocketUser(User):
     def _settle(
         self,
         pending: Pending,
-        failure: Failure | None,
+        failure: Failure,
         answer: Answer | None = None,
         latency_ms: float | None = None,
-        size: int = 0,
     ) -> Outcome:
-        """Fire the one event of a send."""
-        if failure is None:
-            self.workload.records.acks += 1
-            self._backoff.useful()
-        self._fire(ACK, pending.name, None if failure else latency_ms, size, failure)
+        """Fire the one event of a send that failed: it has no response time, whatever it took."""
+        self._fire(ACK, pending.name, None, 0, failure)
         return Outcome(failure, answer, latency_ms)
 
     # -- ends ----------------------------------------------------------------------------------
@@ -399,5 +402,5 @@ class WebSocketUser(User):
             exception=failure,
             context=self.context(),
             start_time=time.time() - (response_time_ms or 0.0) / 1e3,
-            url=self.workload.endpoint.target.shown,
+            url=self._url,
         )
