@@ -136,6 +136,8 @@ _STATUS_CLASSES = {
 }
 _STATUS = {code: name for name, codes in _STATUS_CLASSES.items() for code in codes}
 
+_TAG_OR_BLANK = re.compile(r"(?:<[^>]*>|\s)+")
+
 # The sentences of nginx (1.22) behind its internal 495, 496 and 497, which go out as 400.
 _NGINX_BODIES = (
     (b"No required SSL certificate was sent", "tls.client_cert.missing"),
@@ -206,12 +208,18 @@ def from_status(
     if location:
         detail += f" Location: {location}"
     if body:
-        detail += f" body: {body[:120].decode('utf-8', 'replace')}"
+        detail += f" body: {_text_of(body)}"
     if status == 400:
         for sentence, name in _NGINX_BODIES:
             if sentence in body:
                 return Failure(name, detail)
     return Failure(_status_class(status), detail)
+
+
+def _text_of(body: bytes) -> str:
+    """Return the first words of a body, without HTML's tags."""
+    words = _TAG_OR_BLANK.sub(" ", body.decode("utf-8", "replace"))
+    return words.strip()[:120]
 
 
 def _status_class(status: int) -> str:

@@ -86,7 +86,7 @@ tls.status | server | A stapled certificate status was bad. | Mend the server's 
 tls.psk | server | The server does not know the session that was offered. | Share ticket keys among the server's nodes.
 tls.alpn | settings | The server speaks none of the offered application protocols. | Let the server offer http/1.1 on this port.
 tls.closed_in_handshake | server | The server ended the connection in the handshake. | Overload or an access list: see the server's log.
-tls.not_tls | settings | The peer does not speak TLS on this port. | Use ws:// for a plain port, or name the TLS port.
+tls.not_tls | settings | One side speaks TLS on this port and the other does not. | Write wss:// for a TLS port and ws:// for a plain one.
 tls.eof | network | The connection was cut in the TLS handshake. | Overload, a firewall on the server name, or an idle load balancer.
 tls.reset | network | The connection was reset in the TLS handshake. | Overload, a firewall on the server name, or an idle load balancer.
 tls.timeout | server | The TLS handshake did not end in time. | Look at the server's CPU, its queue, and the share of resumed handshakes.
