@@ -153,7 +153,6 @@ ws.frame.length | server | A frame's length is not in its shortest form. | Mend 
 ws.frame.utf8 | server | A text message is not UTF-8. | Mend the server, or let it send binary.
 ws.frame.close | server | A close frame's payload is malformed. | Mend the server.
 ws.frame.oversize | server | A message is larger than allowed. | Raise the limit if such messages are expected.
-ws.flood | server | The server sent more unasked messages than can be kept while nobody read. | Read more often, or look at what the server pushes.
 ws.send_blocked | server | The peer stopped reading, so a message could not be sent in time. | Look at the server's receive loop: back-pressure.
 ws.not_open | settings | The connection was not open. | Connect before sending.
 app.ack.timeout | server | No ack came in time. | Look at the service's queue; see whether the answers look as expected (--ack-match).

@@ -98,7 +98,10 @@ def _read(values: _Values, host: str | None) -> Settings:
         )
     matches = values.many("--ack-match") or [DEFAULT_ACK_MATCH]
     ack_id = values.text("--ack-id")
-    if ack_id in OWN_MEMBERS:
+    path = ack_id.split(".")
+    if ack_id and not all(path):
+        raise SettingsError(f"--ack-id {ack_id!r} has an empty part; write it like id or meta.id")
+    if path[0] in OWN_MEMBERS:
         raise SettingsError(
             f"--ack-id {ack_id!r} is a member of the rating itself; name the one for an id, or "
             "leave it out to match by item"

@@ -47,7 +47,10 @@ SWITCHING = (
 def tls(
     cert: Path, *, version: str | None = None, client_ca: Path | None = None, alpn: str = "http/1.1"
 ) -> Step:
-    """Do the handshake with a PEM of certificate and key; heard: the name that the client named."""
+    """Do the handshake with a PEM of certificate and key.
+
+    Heard: the name that the client asked for and, where it had to show one, its certificate's name.
+    """
     return ("tls", str(cert), version, str(client_ca) if client_ca else None, alpn)
 
 
@@ -94,6 +97,16 @@ def reset() -> Step:
 def cut() -> Step:
     """End TCP with a FIN, and TLS not at all."""
     return ("cut",)
+
+
+def say_raw(data: bytes) -> Step:
+    """Send past TLS: bytes that are no proper record."""
+    return ("say_raw", data)
+
+
+def refuse_tls(cert: Path, client_ca: Path) -> Step:
+    """Refuse a client without a certificate: the alert, and a RST right behind it."""
+    return ("refuse_tls", str(cert), str(client_ca))
 
 
 def end_tls() -> Step:
@@ -145,6 +158,11 @@ class Peer:
     def heard(self, count: int, *, connection: int = 0) -> list[bytes]:
         """Return the first things heard on a connection, as soon as there are ``count``."""
         found: list[bytes] = _theatre().ask("heard", self.port, connection, count)
+        return found
+
+    def has_heard(self, count: int, *, connection: int = 0) -> bool:
+        """Say whether so much has been heard yet: for a test that must not stop the client."""
+        found: bool = _theatre().ask("has_heard", self.port, connection, count)
         return found
 
     def connections(self) -> int:
@@ -221,7 +239,7 @@ class _Listener:
             self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
         for stage in self.stages:
-            stage.end()
+            stage.interrupt()
 
 
 class _Stage:
@@ -243,6 +261,15 @@ class _Stage:
             self.hold()
         self.end()
 
+    def interrupt(self) -> None:
+        """Make the play end soon.
+
+        Only its own thread closes the socket: OpenSSL knows it by its number, and would go on
+        writing to whoever has that number next.
+        """
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
     def end(self) -> None:
         """Close TCP if it is still open."""
         with contextlib.suppress(OSError):
@@ -262,6 +289,9 @@ class _Stage:
         context.sni_callback = lambda _, name, __: named.__setitem__(0, name)
         self.socket = context.wrap_socket(self.socket, server_side=True, suppress_ragged_eofs=False)
         self.heard.append((named[0] or "").encode())
+        if client_ca:
+            subject = self.socket.getpeercert()["subject"]
+            self.heard.append(f"{subject[0][0][0]}={subject[0][0][1]}".encode())
 
     def hear_upgrade(self) -> None:
         head = b""
@@ -288,6 +318,14 @@ class _Stage:
 
     def say(self, data: bytes) -> None:
         self.socket.sendall(data.replace(ACCEPT, self.accept))
+
+    def say_raw(self, data: bytes) -> None:
+        os.write(self.socket.fileno(), data)
+
+    def refuse_tls(self, cert: str, client_ca: str) -> None:
+        with contextlib.suppress(ssl.SSLError):
+            self.tls(cert, "1.3", client_ca, "http/1.1")
+        self.reset()
 
     def dribble(self, data: bytes, every_s: float) -> None:
         while not self.over.is_set():
@@ -369,12 +407,16 @@ class _Manager:
     def connections(self, port: int) -> int:
         return len(self.listeners[port].stages)
 
+    def has_heard(self, port: int, connection: int, count: int) -> bool:
+        stages = self.listeners[port].stages
+        return len(stages) > connection and len(stages[connection].heard) >= count
+
     def heard(self, port: int, connection: int, count: int) -> list[bytes]:
         """Wait for what is to be heard."""
         stages = self.listeners[port].stages
         deadline = time.monotonic() + _PATIENCE_S / 2
         while time.monotonic() < deadline:
-            if len(stages) > connection and len(stages[connection].heard) >= count:
+            if self.has_heard(port, connection, count):
                 return list(stages[connection].heard)
             time.sleep(0.002)
         heard = stages[connection].heard if len(stages) > connection else "no connection"
@@ -382,7 +424,9 @@ class _Manager:
 
 
 def _main() -> None:
-    way = socket.socket(fileno=int(sys.argv[1])).makefile("rwb")
+    line = socket.socket(fileno=int(sys.argv[1]))
+    line.setblocking(True)  # gevent's sockets, from which it comes, are not
+    way = line.makefile("rwb")
     manager = _Manager()
     while True:
         try:

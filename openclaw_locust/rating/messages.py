@@ -110,12 +110,11 @@ class RatingLanguage:
 
     Args:
         matches: all must hold for an answer to be an ack.
-        id_field: the member that carries the id in the rating and, as a dotted path, in the answer;
-            None: ratings carry no id and answers are matched by item, the oldest first.
+        id_field: the dotted path of the member that carries the id in rating and answer; None:
+            ratings carry no id and answers are matched by item, the oldest first.
     """
 
     def __init__(self, matches: tuple[AckMatch, ...], id_field: str | None) -> None:
-        self.id_field = id_field
         self._id_path = tuple(id_field.split(".")) if id_field else ()
         self._is_ack = _compile(matches)
 
@@ -126,8 +125,12 @@ class RatingLanguage:
             "itemId": rating.item,
             "score": rating.score,
         }
-        if rating.id is not None and self.id_field is not None:
-            message[self.id_field] = rating.id
+        if rating.id is not None and self._id_path:
+            *parents, last = self._id_path
+            place = message
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[last] = rating.id
         return orjson.dumps(message)
 
     def recognise(self, message: bytes) -> Answer:

@@ -288,9 +288,8 @@ class WebSocketUser(User):
         """
         patient = self._state != LOCUST_STATE_STOPPING
         try:
-            for pending in self._ledger.pending():
-                if patient and self._socket is not None:
-                    self._await(pending)
+            while patient and self._socket is not None and (waiting := self._ledger.pending()):
+                self._await(waiting[0])
         finally:
             for pending in self._ledger.pending():
                 self._ledger.remove(pending)

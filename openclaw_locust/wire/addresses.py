@@ -99,7 +99,7 @@ class AddressBook:
             entry = _Entry(time.perf_counter_ns() + self._ttl_ns, found)
             old = self._entries.get(key)
             if old is not None:
-                entry.preferred = old.preferred
+                entry.preferred, entry.turns = old.preferred, old.turns
             self._entries[key] = entry
             result.set(entry)
         finally:

@@ -71,17 +71,20 @@ class FrameWriter:
 class FrameReader:
     """Takes the server's bytes and gives its messages.
 
+    Attributes:
+        buffer: the bytes that no message has been made of yet.
+
     Args:
         max_message_bytes: the largest message that is accepted, fragments together.
         fast_lane: off only to compare the two lanes.
     """
 
-    __slots__ = ("_buffer", "_fast", "_frames", "_max", "_opcode", "_parts", "_whole")
+    __slots__ = ("_frames", "_max", "_opcode", "_parts", "_short", "_whole", "buffer")
 
     def __init__(self, max_message_bytes: int, *, fast_lane: bool = True) -> None:
         self._max = max_message_bytes
-        self._fast = fast_lane
-        self._buffer = b""
+        self._short = min(_SHORT, max_message_bytes + 1) if fast_lane else 0
+        self.buffer = b""
         self._whole = b""  # the frame that the slow lane is reading
         self._frames = frame_buffer(self._read_whole, skip_utf8_validation=True)
         self._opcode = 0  # of the message whose fragments are coming; 0: none is
@@ -89,7 +92,7 @@ class FrameReader:
 
     def feed(self, data: bytes) -> None:
         """Add bytes as they came from the connection."""
-        self._buffer = self._buffer + data if self._buffer else data
+        self.buffer = self.buffer + data if self.buffer else data
 
     def next(self) -> Message | None:
         """Return the next message or control frame, or None when more bytes are needed.
@@ -97,23 +100,23 @@ class FrameReader:
         Raises:
             Failure: ``ws.frame.*``; the connection cannot go on after it.
         """
-        buffer = self._buffer
+        buffer = self.buffer
         if len(buffer) < 2:
             return None
         size = buffer[1]
-        if buffer[0] == _FIN_TEXT and size < _SHORT and self._fast and not self._opcode:
+        if buffer[0] == _FIN_TEXT and size < self._short and not self._opcode:
             end = size + 2
             if len(buffer) < end:
                 return None
             payload = buffer[2:end]
-            if payload.isascii() and size <= self._max:
-                self._buffer = buffer[end:]
+            if payload.isascii():
+                self.buffer = buffer[end:]
                 return Message(TEXT, payload)
         return self._next_in_slow_lane()
 
     def _next_in_slow_lane(self) -> Message | None:
         while (end := self._end_of_frame()) is not None:
-            self._whole, self._buffer = self._buffer[:end], self._buffer[end:]
+            self._whole, self.buffer = self.buffer[:end], self.buffer[end:]
             opcode = self._whole[0] & 0x0F
             if opcode >= CLOSE:
                 # Short, unmasked and whole; a code that may not be sent is for the caller to judge.
@@ -127,7 +130,7 @@ class FrameReader:
 
         What makes a frame unacceptable whatever follows is refused as soon as it can be seen.
         """
-        buffer = self._buffer
+        buffer = self.buffer
         if len(buffer) < 2:
             return None
         first, second = buffer[0], buffer[1]

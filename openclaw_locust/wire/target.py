@@ -41,7 +41,7 @@ class Target:
     secure: bool
     host: str
     port: int
-    resource: str
+    resource: str = field(repr=False)
     shown: str
     authorization: str | None = field(default=None, repr=False)
 

@@ -27,6 +27,7 @@ from openclaw_locust.wire.tcp import READ, TIMED_OUT, WRITE, TimedOut, now_ns, s
 
 _READ_SIZE = 65536
 _RECORD_SIZE = 16384  # the most that one TLS record holds (RFC 8446, 5.1)
+_TLS_RECORD_TYPES = range(20, 25)  # RFC 8446, 5.1: what a TLS peer's first byte can be
 _BACKLOG_LIMIT = 256 * 1024  # what is kept for a user that does not read, and for a peer likewise
 
 End = Literal["fin", "truncated", "reset"]
@@ -106,6 +107,7 @@ class Transport:
         """
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        heard = False
         while True:
             try:
                 session.do_handshake()
@@ -118,7 +120,11 @@ class Transport:
                 break
             try:
                 self._flush(deadline_ns)
-                self._incoming.write(self.receive(deadline_ns))
+                data = self.receive(deadline_ns)
+                if not heard and data[0] not in _TLS_RECORD_TYPES:
+                    raise Failure("tls.not_tls", data[:80].decode("latin-1"))
+                heard = True
+                self._incoming.write(data)
             except TimedOut:
                 raise Failure("tls.timeout", "the handshake did not end in time") from None
             except Ended as end:
@@ -167,6 +173,11 @@ class Transport:
         """Return what has been read already, without waiting."""
         data, self._inbox = self._inbox, b""
         return data
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether a greenlet is waiting in :meth:`receive`."""
+        return self._reader is not None
 
     @property
     def ended(self) -> Exception | None:

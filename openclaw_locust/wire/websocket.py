@@ -33,7 +33,7 @@ _ABNORMAL: dict[End, str] = {
 _CLOSE_CODES = {"ws.frame.utf8": 1007, "ws.frame.oversize": 1009}
 _PROTOCOL_ERROR = 1002
 _QUEUE_LIMIT_BYTES = 256 * 1024
-_MESSAGE_OVERHEAD_BYTES = 128  # of a message in the queue: an empty one costs memory too
+_MESSAGE_OVERHEAD_BYTES = 200  # of a message in the queue: an empty one costs memory too
 
 
 class WebSocket:
@@ -65,6 +65,8 @@ class WebSocket:
         self.lost: Failure | None = None
         self.read_ns = now_ns()
         transport.on_idle_data = self._serve_idle
+        if first_bytes:
+            self._serve_idle()
 
     def send(self, payload: bytes, deadline_ns: int, opcode: int = TEXT) -> None:
         """Send one message.
@@ -104,6 +106,8 @@ class WebSocket:
                     self._reader.feed(transport.receive(deadline_ns))
                 if message_or_none.opcode <= BINARY:
                     self.read_ns = transport.read_ns
+                    if self._reader.buffer:  # a ping or a close behind it cannot wait for a reader
+                        self._serve_idle()
                     return message_or_none
                 self._control(message_or_none)
         except Ended as end:
@@ -117,7 +121,8 @@ class WebSocket:
     def close(self, code: int, deadline_ns: int, reason: str = "") -> None:
         """Send a close frame and let the server close first, until the deadline; then close.
 
-        Never raises: what the peer does now is no longer anybody's failure.
+        Never raises: what the peer does now is no longer anybody's failure. Where another greenlet
+        is receiving, nothing is waited for: that one ends now.
         """
         try:
             if self.lost is None:
@@ -125,7 +130,7 @@ class WebSocket:
                 self._transport.send(
                     self._writer.frame(close_payload(code, reason), CLOSE), deadline_ns
                 )
-                while True:
+                while not self._transport.has_reader:
                     self._transport.receive(deadline_ns)
         except (Ended, TimedOut, Failure):
             pass  # the end, or no patience for it
@@ -159,12 +164,8 @@ class WebSocket:
             while data is None or data:  # an answer that cannot be sent makes the transport read on
                 data = transport.take()
                 self._reader.feed(data)
-                while (message := self._reader.next()) is not None:
-                    if message.opcode <= BINARY:
-                        self._queue.append((message, transport.read_ns))
-                        self._queued_bytes += len(message.payload) + _MESSAGE_OVERHEAD_BYTES
-                    else:
-                        self._control(message)
+                if not self._serve_frames():
+                    return
         except Failure as failure:
             self._lose(failure)
             return
@@ -173,6 +174,23 @@ class WebSocket:
             self._lose(ended)
         elif isinstance(ended, Ended):
             self._lose(_abnormal(ended))
+
+    def _serve_frames(self) -> bool:
+        """Queue the messages and answer the control frames at hand; False when there are too many.
+
+        Raises:
+            Failure: a close or a wrong frame was among them.
+        """
+        while self._queued_bytes <= _QUEUE_LIMIT_BYTES:
+            message = self._reader.next()
+            if message is None:
+                return True
+            if message.opcode <= BINARY:
+                self._queue.append((message, self._transport.read_ns))
+                self._queued_bytes += len(message.payload) + _MESSAGE_OVERHEAD_BYTES
+            else:
+                self._control(message)
+        return False
 
     def _lose_after_send(self, failure: Failure) -> Failure:
         """Judge a send that failed: messages and a close frame may have come before the end."""
