@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -73,32 +74,43 @@ class Page:
 
 @contextmanager
 def open_page(chromium: str, address: str, folder: Path) -> Iterator[Page]:
-    """Open a page in a browser with a fresh profile in ``folder``; both are gone at the end."""
-    profile = folder / "profile"
-    command = [chromium, *_FLAGS.split(), f"--user-data-dir={profile}", address]
-    with (folder / "chromium.log").open("w") as log:
+    """Open a page in a browser with a fresh profile; both are gone at the end, its log stays.
+
+    The profile is not in ``folder``: Chromium makes a socket in it, whose path has to be short.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="page-", ignore_cleanup_errors=True) as scratch,
+        (folder / "chromium.log").open("w") as log,
+    ):
+        profile = Path(scratch, "profile")
         process = subprocess.Popen(
-            command,
-            env={**os.environ, "TMPDIR": str(folder)},
+            [chromium, *_FLAGS.split(), f"--user-data-dir={profile}", address],
+            env={**os.environ, "TMPDIR": scratch},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
-    try:
-        connection = websocket.create_connection(
-            _find_page(profile / "DevToolsActivePort", process), LIMIT_S, suppress_origin=True
-        )
         try:
-            yield Page(connection)
+            connection = websocket.create_connection(
+                _find_page(profile / "DevToolsActivePort", process), LIMIT_S, suppress_origin=True
+            )
+            try:
+                yield Page(connection)
+            finally:
+                connection.close()
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{(folder / 'chromium.log').read_text()}") from error
         finally:
-            connection.close()
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _find_page(file: Path, process: subprocess.Popen[bytes]) -> str:
@@ -114,4 +126,4 @@ def _find_page(file: Path, process: subprocess.Popen[bytes]) -> str:
                 url: str = pages[0]["webSocketDebuggerUrl"]
                 return url
         time.sleep(0.05)
-    raise AssertionError(f"the browser did not start: see {file.parent.parent / 'chromium.log'}")
+    raise AssertionError("the browser did not start")
