@@ -23,6 +23,8 @@ class Option:
         kind: ``text``, ``switch`` or ``list`` (repeatable).
         in_web_ui: whether the form shows it. Never for what may carry a secret: the form's page has
             each value in its source.
+        is_local: whether the value is about the machine that it is given on, as a path or an
+            address is: a worker's own value wins over its master's.
     """
 
     flag: str
@@ -31,6 +33,7 @@ class Option:
     metavar: str = "TEXT"
     kind: str = "text"
     in_web_ui: bool = True
+    is_local: bool = False
 
     @property
     def dest(self) -> str:
@@ -49,24 +52,31 @@ OPTIONS: tuple[Option, ...] = (
         "CA certificates to trust: a PEM or DER file, or a folder of them. Without it certifi's "
         "bundle is used, not the system's store.",
         metavar="PATH",
+        is_local=True,
     ),
     Option(
-        "--client-cert", "Client certificate for mutual TLS, with its chain (PEM).", metavar="FILE"
+        "--client-cert",
+        "Client certificate for mutual TLS, with its chain (PEM).",
+        metavar="FILE",
+        is_local=True,
     ),
     Option(
         "--client-key",
         "Key of the client certificate; may be left out when it is in the same file.",
         metavar="FILE",
+        is_local=True,
     ),
     Option(
         "--client-certs",
         "Folder of client certificates, NAME.pem with NAME-key.pem: users take them in turns.",
         metavar="FOLDER",
+        is_local=True,
     ),
     Option(
         "--client-key-passphrase",
         "Passphrase of the client keys; better given as a variable than on the command line.",
         in_web_ui=False,
+        is_local=True,
     ),
     Option("--tls-min", "Lowest TLS version: 1.2 or 1.3.", default="1.2", metavar="VERSION"),
     Option("--tls-ciphers", "OpenSSL cipher list for TLS 1.2.", metavar="LIST"),
@@ -79,6 +89,7 @@ OPTIONS: tuple[Option, ...] = (
         "--connect-to",
         "Connect TCP to this address; URL, SNI and verification stay the target's.",
         metavar="HOST:PORT",
+        is_local=True,
     ),
     Option(
         "--insecure",
@@ -108,6 +119,7 @@ OPTIONS: tuple[Option, ...] = (
         "HTTP proxy to tunnel through (CONNECT). HTTPS_PROXY is never used by itself.",
         metavar="URL",
         in_web_ui=False,
+        is_local=True,
     ),
     Option(
         "--dns-ttl",
@@ -156,6 +168,12 @@ OPTIONS: tuple[Option, ...] = (
         "Close a connection and open a new one after this many ratings (default: keep it).",
         metavar="N",
     ),
+    Option(
+        "--stages",
+        "Users over time, DURATION:USERS for each stage: a linear ramp from the last number to "
+        "this one, in 0s a jump. In place of -u, -r and -t.",
+        metavar="STAGES",
+    ),
     Option("--item-max", "Ratings go to random items from 1 to this.", default="1000", metavar="N"),
     Option(
         "--demo",
@@ -164,6 +182,8 @@ OPTIONS: tuple[Option, ...] = (
         in_web_ui=False,
     ),
 )
+
+LOCAL_OPTIONS = tuple(option for option in OPTIONS if option.is_local)
 
 
 def add_options(parser: Any) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from openclaw_locust.durations import format_duration, parse_duration
+from openclaw_locust.measure.stages import Stages, parse_stages
 from openclaw_locust.options import OPTIONS
 from openclaw_locust.rating.messages import (
     DEFAULT_ACK_MATCH,
@@ -49,6 +50,7 @@ class Settings:
         ack_matches: what an ack looks like.
         ack_id: the member that carries the id, or None.
         connection_lifetime_s, messages_per_connection: limits of a connection; None: keep it.
+        stages: the users over time, or None.
         shown: each option that differs from its default, for people, without secrets.
         warnings: lines that the user should see at the start.
     """
@@ -68,6 +70,7 @@ class Settings:
     connection_lifetime_s: float | None
     messages_per_connection: int | None
     item_max: int
+    stages: Stages | None
     shown: Mapping[str, str]
     warnings: tuple[str, ...]
 
@@ -124,9 +127,19 @@ def _read(values: _Values, host: str | None) -> Settings:
         connection_lifetime_s=values.optional_duration("--connection-lifetime"),
         messages_per_connection=values.optional_count("--messages-per-connection"),
         item_max=values.count("--item-max"),
+        stages=_read_stages(values.text("--stages")),
         shown=_shown(values),
         warnings=tuple(_warnings(proxy)),
     )
+
+
+def _read_stages(text: str) -> Stages | None:
+    if not text:
+        return None
+    try:
+        return parse_stages(text)
+    except ValueError as error:
+        raise SettingsError(f"--stages: {error}") from None
 
 
 def _read_tls(values: _Values) -> TlsProfile:
