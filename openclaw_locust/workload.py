@@ -21,7 +21,11 @@ from openclaw_locust.wire.tls import TlsContexts
 from openclaw_locust.wire.upgrade import UpgradeRequest
 from openclaw_locust.wire.websocket import WebSocket
 
+Share = tuple[int, int]
+"""Which process this is, from 0, and of how many: their numbers and ids are interleaved."""
+
 MAX_MESSAGE_BYTES = 1 << 20
+_ID_BITS = 40  # ids of one process; together with a worker's index they stay exact in JSON
 _ANY_HOST = "wss://localhost/"  # stands in for a host that the web form will give
 
 
@@ -41,7 +45,7 @@ class Workload:
         SettingsError: a certificate, key or header is unusable.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, share: Share = (0, 1)) -> None:
         self.settings = settings
         try:
             self.endpoint = _endpoint(settings)
@@ -51,11 +55,12 @@ class Workload:
         self.ack_timeout_ns = int(settings.ack_timeout_s * 1e9)
         self.records = Records()
         self.open_sockets: set[WebSocket] = set()
-        self.message_ids = itertools.count(1)
-        self._numbers = itertools.count()
+        index, processes = share
+        self.message_ids = itertools.count((index << _ID_BITS) + 1)
+        self._numbers = itertools.count(index, processes)
 
     def next_user_number(self) -> int:
-        """Return a number that no other user of this process has."""
+        """Return a number that no other user of the run has, from 0 without large gaps."""
         return next(self._numbers)
 
     def reset_records(self) -> None:
@@ -88,13 +93,13 @@ def _endpoint(settings: Settings) -> Endpoint:
 _workloads: WeakKeyDictionary[Any, Workload] = WeakKeyDictionary()
 
 
-def prepare(environment: Any, host: str | None) -> Workload:
+def prepare(environment: Any, host: str | None, share: Share = (0, 1)) -> Workload:
     """Read the environment's options and keep a fresh workload for its users.
 
     Raises:
         SettingsError: an option is wrong.
     """
-    workload = Workload(read_settings(_options(environment), host))
+    workload = Workload(read_settings(_options(environment), host), share)
     _workloads[environment] = workload
     return workload
 
@@ -105,8 +110,8 @@ def check(
     *,
     form: Mapping[str, Any] | None = None,
     host_may_follow: bool = False,
-) -> None:
-    """Find out now whether a run could start.
+) -> Settings:
+    """Find out now whether a run could start, and with which settings.
 
     Args:
         environment: Locust's environment, with its options.
@@ -119,7 +124,7 @@ def check(
     """
     if host_may_follow and not host:
         host = _ANY_HOST
-    Workload(read_settings({**_options(environment), **(form or {})}, host))
+    return Workload(read_settings({**_options(environment), **(form or {})}, host)).settings
 
 
 def _options(environment: Any) -> dict[str, Any]:

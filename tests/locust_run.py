@@ -197,6 +197,7 @@ def start(
     csv: bool = True,
     merged: bool = False,
     env: Mapping[str, str] | None = None,
+    new_session: bool = False,
 ) -> Iterator[RunningLocust]:
     """Start Locust in ``folder``; it is gone when the block ends.
 
@@ -209,6 +210,7 @@ def start(
         csv: write the CSV set and the report, with the prefix ``run``.
         merged: let stderr go to stdout, as on a terminal.
         env: variables on top.
+        new_session: in a process group of its own, so that a signal can go to all of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # `env` because SIGINT may be ignored here, and a child inherits that
@@ -224,6 +226,7 @@ def start(
             stdout=out,
             stderr=subprocess.STDOUT if merged else err,
             text=True,
+            start_new_session=new_session,
         )
     try:
         yield RunningLocust(process, folder)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from openclaw_locust.failures import Failure, printable
 
@@ -104,3 +105,49 @@ class Records:
         if failure.detail:
             sample.first = sample.first or failure.detail
             sample.last = failure.detail
+
+    def merge(self, other: Records) -> None:
+        """Add another process's records to these."""
+        for name, times in other.phases.items():
+            mine = self.phases.setdefault(name, PhaseTimes())
+            mine.count += times.count
+            mine.total_ns += times.total_ns
+            mine.max_ns = max(mine.max_ns, times.max_ns)
+        self.negotiated.update(other.negotiated)
+        self.addresses.update(other.addresses)
+        for name, seen in other.failures.items():
+            sample = self.failures.setdefault(name, FailureSample())
+            sample.count += seen.count
+            sample.first = sample.first or seen.first
+            sample.last = seen.last or sample.last
+        for counter in _COUNTERS:
+            setattr(self, counter, getattr(self, counter) + getattr(other, counter))
+        self.unrecognised = self.unrecognised or other.unrecognised
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the records as plain types, for the way to the master."""
+        return {
+            **{name: getattr(self, name) for name in _COUNTERS},
+            "unrecognised": self.unrecognised,
+            "phases": {name: asdict(times) for name, times in self.phases.items()},
+            "negotiated": [[*key, count] for key, count in self.negotiated.items()],
+            "addresses": dict(self.addresses),
+            "failures": {name: asdict(seen) for name, seen in self.failures.items()},
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Records:
+        """Return the records that :meth:`to_plain` made; an empty dict gives empty records."""
+        records = cls(**{name: plain[name] for name in _COUNTERS if name in plain})
+        records.unrecognised = plain.get("unrecognised", "")
+        for name, times in plain.get("phases", {}).items():
+            records.phases[name] = PhaseTimes(**times)
+        for tls_version, cipher, count in plain.get("negotiated", []):
+            records.negotiated[tls_version, cipher] = count
+        records.addresses.update(plain.get("addresses", {}))
+        for name, seen in plain.get("failures", {}).items():
+            records.failures[name] = FailureSample(**seen)
+        return records
+
+
+_COUNTERS = ("sends", "acks", "late_acks", "pushes", "subprotocol_ignored")

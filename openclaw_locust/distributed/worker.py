@@ -1,0 +1,125 @@
+"""The worker's side: marks its reports; gives its last word when it is asked, or when it ends."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import gevent
+from locust import runners
+from locust.argument_parser import get_parser
+from locust.env import Environment
+from locust.runners import WorkerRunner
+
+from openclaw_locust import workload as workloads
+from openclaw_locust.distributed.messages import (
+    DRAIN,
+    LAST_WORD,
+    REFUSED,
+    REPORT_KEY,
+    RESET,
+    RUN_OPTION,
+    WORKERS_OPTION,
+    ReportMark,
+)
+from openclaw_locust.options import LOCAL_OPTIONS
+
+_LATE_NUMBERS = 1_000_000
+_ORPHAN_LIMIT_S = 8
+_WORD_OUT_S = 0.5
+
+logger = logging.getLogger("openclaw_locust")
+
+
+def _own_options(environment: Environment) -> dict[str, Any]:
+    """Return what the worker itself was given of the options that belong to its machine.
+
+    An order to spawn that came early has overwritten them with the master's: then they are read
+    from the command line again.
+    """
+    options = vars(environment.parsed_options) if environment.parsed_options else {}
+    if RUN_OPTION in options:
+        options = vars(get_parser().parse_args())
+    return {o.dest: options[o.dest] for o in LOCAL_OPTIONS if options.get(o.dest)}
+
+
+class WorkerSide:
+    """One worker's part in a run, from the order to spawn to its last word."""
+
+    def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._run = ""
+        self._number = 0
+        self._requests = 0
+        self._ended_run = ""
+        self._own = _own_options(environment)
+        # Locust's own limit is 60 s, long for a load that nobody watches any more.
+        runners.MASTER_HEARTBEAT_TIMEOUT = min(runners.MASTER_HEARTBEAT_TIMEOUT, _ORPHAN_LIMIT_S)
+        # Registered after Locust's own: ours runs when the report is filled, and, as Locust fires
+        # quitting in reverse, before the message that takes this worker off the master's list.
+        environment.events.report_to_master.add_listener(self._mark_report)
+        environment.events.quitting.add_listener(self._on_quitting)
+        runner.register_message(DRAIN, self._on_drain, concurrent=True)
+        runner.register_message(RESET, self._on_reset)
+
+    @property
+    def share(self) -> workloads.Share:
+        """Which worker this is and of how many; one that joined late counts on from far behind."""
+        index = max(self._runner.worker_index, 0)
+        count = int(vars(self._environment.parsed_options).get(WORKERS_OPTION) or 1)
+        return (index, count) if index < count else (_LATE_NUMBERS * index, 1)
+
+    def start(self) -> None:
+        """Begin a run: its id came with the options."""
+        options = vars(self._environment.parsed_options)
+        if not options.get("demo"):  # the embedded server's CA is the master's to name
+            options.update(self._own)
+        self._run = str(options.get(RUN_OPTION) or "")
+        self._number = self._requests = 0
+
+    def refuse(self, reason: str) -> None:
+        """Tell the master that the run cannot be done here; the word must be out before the end."""
+        logger.error(reason)
+        self._runner.send_message(REFUSED, {"run": self._run, "reason": reason})
+        gevent.sleep(_WORD_OUT_S)
+
+    def _mark_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        self._requests += int(data.get("stats_total", {}).get("num_requests", 0))
+        self._number += 1
+        data[REPORT_KEY] = self._mark().to_plain()
+
+    def _mark(self) -> ReportMark:
+        workload = workloads.current(self._environment)
+        records = workload.records.to_plain() if workload is not None else {}
+        return ReportMark(self._run, self._number, self._requests, records)
+
+    def _on_drain(self, msg: Any, **_: Any) -> None:
+        if msg.data.get("run") == self._run:
+            self._end()
+        else:  # the order to spawn never came: there is nothing to say, and that is said
+            mark = ReportMark(str(msg.data.get("run")), 0, 0, {})
+            self._runner.send_message(LAST_WORD, mark.to_plain())
+
+    def _on_reset(self, **_: Any) -> None:
+        workload = workloads.current(self._environment)
+        if workload is not None:
+            workload.reset_records()
+
+    def _on_quitting(self, **_: Any) -> None:
+        if self._run:
+            self._end()
+
+    def _end(self) -> None:
+        """Stop the users, each with its last answer; report; say the last word.
+
+        Messages to the master keep their order, so when the word is there, the report is too. Once:
+        a Ctrl-C reaches all processes, and stopping users twice cuts their last answers off.
+        """
+        if self._ended_run == self._run:
+            return
+        self._ended_run = self._run
+        if self._runner.user_count:
+            self._runner.stop()
+        self._runner._send_stats()
+        self._runner.send_message(LAST_WORD, self._mark().to_plain())
