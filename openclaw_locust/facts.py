@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 import ssl
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from openclaw_locust import __version__
@@ -41,6 +42,9 @@ def gather_facts(
     goal: tuple[str, ...],
     is_demo: bool,
     server_counts: dict[str, int],
+    workers: Sequence[str] = (),
+    gaps: Sequence[str] = (),
+    failure: str | None = None,
 ) -> RunFacts:
     """Return the facts of a run.
 
@@ -52,6 +56,9 @@ def gather_facts(
         goal: the request types that the run is about.
         is_demo: whether the target is the embedded server.
         server_counts: the embedded server's own record, if there is one.
+        workers: a line for each worker's part.
+        gaps: a line for each part that is missing.
+        failure: why the run itself failed, or None.
     """
     settings, records = workload.settings, workload.records
     notes = notes_of(workload, is_demo=is_demo)
@@ -75,8 +82,18 @@ def gather_facts(
         goal=goal,
         samples=_samples(records),
         hints=tuple(_hints(settings, records)),
-        details=tuple(_details(workload, server_counts)),
+        details=(*workers, *_details(workload, server_counts)),
+        incomplete=(*gaps, *_cut_short(records)),
+        failure=failure,
     )
+
+
+def _cut_short(records: Records) -> list[str]:
+    stopped = records.failures.get("gen.stopped")
+    if stopped is None:
+        return []
+    ratings = _count(stopped.count, "rating")
+    return [f"{ratings} still waited for an ack when the run was told to stop at once"]
 
 
 def _samples(records: Records) -> tuple[Sample, ...]:

@@ -1,11 +1,11 @@
 """One run's life inside Locust: which of its events we hear, and what happens at each.
 
-    options   add ours to Locust's parser
-    init      refuse wrong options before anything starts; start the embedded server; guard the form
-    test_start     fresh settings, contexts and records
-    test_stop      close what is open; judge; write the report
-    quitting       stop what still runs, so that nothing is judged before its last answer; exit code
-    quit           the report, below Locust's own tables
+    options       add ours to Locust's parser
+    init          refuse wrong options; start the embedded server; put in the stages; guard the form
+    test_start    fresh settings, contexts and records; a run id for the workers
+    test_stop     master: the drain; all: close what is open; in the web UI: judge and show
+    quitting      stop what still runs, so that nothing is judged before its last answer; exit code
+    quit          the report, below Locust's own tables
 
 Importing this module hears these events; `openclaw_locust.__getattr__` imports it together with the
 user classes.
@@ -17,24 +17,32 @@ import logging
 import sys
 from typing import Any, NoReturn
 
+import gevent
+from gevent.event import Event
 from locust import events
 from locust.env import Environment
-from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, Runner, WorkerRunner
 from locust.web import WebUI
 
 from openclaw_locust import workload as workloads
 from openclaw_locust.demo import DemoError, DemoServer, start_demo
+from openclaw_locust.distributed.master import MasterSide
+from openclaw_locust.distributed.worker import WorkerSide
 from openclaw_locust.facts import notes_of
+from openclaw_locust.hosts import ConcealedHosts
+from openclaw_locust.interrupts import interrupt_main, leave_signal, take_interrupts
 from openclaw_locust.options import add_options
-from openclaw_locust.redact import mask_url
-from openclaw_locust.run_end import RunEnd
+from openclaw_locust.run_end import RunEnd, stop_csv_writer
 from openclaw_locust.settings import SettingsError
+from openclaw_locust.shapes import put_in_stages, refuse_contradictions
 from openclaw_locust.users.websocket_user import WebSocketUser
 from openclaw_locust.web_form import guard_form
 
 logger = logging.getLogger("openclaw_locust")
 
 _BAD_OPTIONS = 2
+_DRAIN_MARGIN_S = 5.0
+_POLL_S = 0.01
 
 
 class Plugin:
@@ -42,95 +50,168 @@ class Plugin:
 
     def __init__(self) -> None:
         self._demo: DemoServer | None = None
-        self._concealed: dict[str, str] = {}
+        self._hosts = ConcealedHosts()
+        self._runner: Runner | None = None
+        self._master: MasterSide | None = None
+        self._worker: WorkerSide | None = None
+        self._quitting: Event | None = None  # set when the end has been made
         self._end: RunEnd | None = None
 
     def on_init(self, environment: Environment, web_ui: WebUI | None, **_: Any) -> None:
         """Refuse wrong options in one line, before the first user."""
-        if not _uses_us(environment) or isinstance(environment.runner, WorkerRunner):
-            return  # a worker gets its options with the order to spawn
-        options = environment.parsed_options
+        if not _uses_us(environment):
+            return
+        runner = self._runner = environment.runner
+        if isinstance(runner, WorkerRunner):
+            self._worker = WorkerSide(environment, runner)
+        else:
+            self._init_judge(environment, web_ui)
+        self._hosts.conceal(environment)
+        # Registered last and so heard first, as Locust fires this event in reverse.
+        environment.events.quitting.add_listener(self.on_quitting_first)
+        take_interrupts(self._on_interrupt)
+        # The loop's clock stands still while modules are imported. Locust's timer for -t would be
+        # short by as much, and so would the run.
+        gevent.get_hub().loop.update_now()
+
+    def _init_judge(self, environment: Environment, web_ui: WebUI | None) -> None:
+        """Prepare the process that judges the run; a worker's options come with its orders."""
+        if isinstance(environment.runner, MasterRunner):
+            self._master = MasterSide(environment, environment.runner)
         try:
-            if options is not None and options.demo:
-                self._start_demo(environment)
-            workloads.check(
-                environment, self._host(environment), host_may_follow=_has_form(environment)
+            refuse_contradictions(environment)
+            self._start_demo(environment)
+            settings = workloads.check(
+                environment, self._hosts.target(environment), host_may_follow=_has_form(environment)
             )
+            put_in_stages(environment, settings.stages)
         except (SettingsError, DemoError) as error:
             self._stop_demo()
             _refuse(str(error))
         if web_ui is not None:
             guard_form(web_ui, environment)
-        self._conceal(environment)
-
-    def _start_demo(self, environment: Environment) -> None:
-        options = environment.parsed_options
-        assert options is not None
-        if self._host(environment):
-            raise SettingsError(
-                "--demo and a host contradict each other (--host, LOCUST_HOST or the class's own); "
-                "give one of them"
-            )
-        self._demo = start_demo()
-        environment.host = options.host = self._demo.url
-        options.tls_ca = str(self._demo.ca)
 
     def on_test_start(self, environment: Environment, **_: Any) -> None:
         """Begin a run from nothing, also the second one in the web UI."""
         if not _uses_us(environment):
             return
-        workload = workloads.prepare(environment, self._host(environment))
-        self._conceal(environment)
-        self._end = RunEnd(environment, workload, self._demo)
-        if not isinstance(environment.runner, WorkerRunner):
-            for note in notes_of(workload, is_demo=self._demo is not None):
-                logger.warning(note)
-            logger.warning("ratings are writes: this run writes to the target")
+        if _is_worker(environment):
+            self._start_worker(environment)
+            return
+        workload = workloads.prepare(environment, self._hosts.target(environment))
+        self._hosts.conceal(environment)
+        if self._master is not None:
+            self._hosts.send(environment)
+            self._master.start()
+        self._end = RunEnd(environment, workload, self._demo, self._master, self._end)
+        for note in notes_of(workload, is_demo=self._demo is not None):
+            logger.warning(note)
+        logger.warning("ratings are writes: this run writes to the target")
+
+    def _start_worker(self, environment: Environment) -> None:
+        # A worker that joins a run can be told to spawn before Locust has fired `init`, even before
+        # it has made the runner known.
+        while self._worker is None:
+            gevent.sleep(_POLL_S)
+        self._worker.start()
+        try:
+            workloads.prepare(environment, self._hosts.target(environment), self._worker.share)
+        except SettingsError as error:
+            self._worker.refuse(str(error))
+            sys.exit(_BAD_OPTIONS)
+
+    def on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        """Account for a worker's report; registered before any runner, so heard before Locust's."""
+        if self._master is not None:
+            self._master.on_report(client_id, data)
 
     def on_reset_stats(self, **_: Any) -> None:
         """Reset our records with Locust's."""
         if self._end is not None:
             self._end.workload.reset_records()
+        if self._master is not None:
+            self._master.reset()
+
+    def on_spawning_complete(self, **_: Any) -> None:
+        """Locust's ``--reset-stats`` resets at this moment, and fires no event of its own."""
+        if self._end is not None and self._end.environment.reset_stats:
+            self.on_reset_stats()
 
     def on_test_stop(self, environment: Environment, **_: Any) -> None:
-        """End the run: what is open is closed; in the web UI the report comes now."""
-        if self._end is None:
+        """End the run: drain the workers; in the web UI the report comes now."""
+        workload = workloads.current(environment)
+        if workload is None:
             return
-        self._end.workload.close_all()
-        if environment.web_ui is not None and not isinstance(environment.runner, MasterRunner):
+        if self._master is not None:
+            settings = workload.settings
+            limit_s = settings.ack_timeout_s + environment.stop_timeout + _DRAIN_MARGIN_S
+            self._master.drain(limit_s)
+        workload.close_all()
+        if environment.web_ui is not None and self._end is not None:
             self._end.judge({})
             self._end.show()
+
+    def _on_interrupt(self) -> None:
+        """Ctrl-C: the first ends the run as Locust does, a further one hurries the end."""
+        if self._quitting is None:
+            if self._worker is None:
+                logger.warning("ending the run; again, and it ends without waiting for answers")
+            interrupt_main()
+        else:
+            self._hurry()
+
+    def on_quitting_first(self, **_: Any) -> None:
+        """Make the end once: a second signal makes Locust begin another while it is being made."""
+        if self._quitting is None:
+            self._quitting = Event()
+        elif not self._quitting.is_set():
+            self._hurry()
+            self._quitting.wait()
+            leave_signal()
+
+    def _hurry(self) -> None:
+        logger.warning("told again to end: answers are not waited for")
+        if self._master is not None:
+            self._master.hurry()
+        elif self._runner is not None:
+            # one by one: the group passes over those that it is killing already
+            for greenlet in list(self._runner.user_greenlets):
+                greenlet.kill(block=False)
 
     def on_quitting(self, environment: Environment, **_: Any) -> None:
         """Stop what still runs, judge, and set the exit code."""
         runner = environment.runner
-        if runner is None or isinstance(runner, WorkerRunner):
-            return
-        if not isinstance(runner, MasterRunner) and runner.user_count:
-            runner.stop()
-        counts = self._stop_demo()
-        if self._end is not None:
-            self._end.judge(counts)
+        if runner is not None and self._worker is None:
+            if self._master is None and runner.user_count:
+                runner.stop()
+            counts = self._stop_demo()
+            if self._end is not None:
+                self._end.judge(counts)
+        if self._quitting is not None:
+            self._quitting.set()
 
     def on_quit(self, **_: Any) -> None:
         """Print the report last, where it is looked for."""
         if self._end is not None:
             self._end.show()
+            stop_csv_writer()
 
-    def _host(self, environment: Environment) -> str | None:
-        """Return the target's URL, with its secrets."""
-        own = (c.host for c in environment.user_classes if issubclass(c, WebSocketUser) and c.host)
-        host = environment.host or next(own, None)
-        return self._concealed.get(host, host) if host else None
-
-    def _conceal(self, environment: Environment) -> None:
-        """Leave a masked URL with Locust, which shows its host in the web UI and in its report."""
-        host = environment.host
-        if host and isinstance(environment.runner, LocalRunner) and mask_url(host) != host:
-            environment.host = mask_url(host)
-            self._concealed[environment.host] = self._concealed.get(host, host)
-            if environment.parsed_options is not None:
-                environment.parsed_options.host = environment.host
+    def _start_demo(self, environment: Environment) -> None:
+        options = environment.parsed_options
+        if options is None or not options.demo:
+            return
+        for given, name in (
+            (self._hosts.target(environment), "a host"),
+            (options.tls_ca, "--tls-ca"),
+        ):
+            if given:
+                raise SettingsError(
+                    f"--demo and {name} contradict each other; give one of them (look also at "
+                    "locust.conf, LOCUST_ variables and the user class)"
+                )
+        self._demo = start_demo()
+        environment.host = options.host = self._demo.url
+        options.tls_ca = str(self._demo.ca)
 
     def _stop_demo(self) -> dict[str, int]:
         demo, self._demo = self._demo, None
@@ -139,6 +220,12 @@ class Plugin:
 
 def _uses_us(environment: Environment) -> bool:
     return any(issubclass(user_class, WebSocketUser) for user_class in environment.user_classes)
+
+
+def _is_worker(environment: Environment) -> bool:
+    if environment.runner is not None:
+        return isinstance(environment.runner, WorkerRunner)
+    return bool(getattr(environment.parsed_options, "worker", False))
 
 
 def _has_form(environment: Environment) -> bool:
@@ -158,6 +245,8 @@ def register() -> None:
     events.init_command_line_parser.add_listener(add_options)
     events.init.add_listener(plugin.on_init)
     events.test_start.add_listener(plugin.on_test_start)
+    events.worker_report.add_listener(plugin.on_worker_report)
+    events.spawning_complete.add_listener(plugin.on_spawning_complete)
     events.reset_stats.add_listener(plugin.on_reset_stats)
     events.test_stop.add_listener(plugin.on_test_stop)
     events.quitting.add_listener(plugin.on_quitting)

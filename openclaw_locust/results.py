@@ -58,6 +58,8 @@ class RunFacts:
         samples: one sample for each failure class that was seen.
         failure: why the run itself failed, in one line; None when it did not.
         hints: lines that say what to do next.
+        incomplete: a line for each part of the run that is missing, such as a worker that did not
+            answer; empty when nothing is.
         details: lines about the connections: what was negotiated, where their time went.
     """
 
@@ -72,10 +74,11 @@ class RunFacts:
     failure: str | None = None
     hints: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Take any sequence for the tuples, so that callers may hand over lists."""
-        for name in ("notes", "goal", "samples", "hints", "details"):
+        for name in ("notes", "goal", "samples", "hints", "details", "incomplete"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     def to_json(self) -> str:
@@ -114,6 +117,7 @@ class RunFacts:
             failure=_take(content, "failure", (str, type(None)), None),
             hints=_take_lines(content, "hints"),
             details=_take_lines(content, "details"),
+            incomplete=_take_lines(content, "incomplete"),
         )
 
     def write(self, prefix: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from openclaw_locust.demo import DemoServer
+from openclaw_locust.distributed.master import MasterSide
 from openclaw_locust.facts import gather_facts
 from openclaw_locust.users.websocket_user import WebSocketUser
 from openclaw_locust.workload import Workload
@@ -30,28 +32,38 @@ class RunEnd:
     """Judges a run once and shows it once, whichever of Locust's events comes first.
 
     Attributes:
+        environment: Locust's.
         workload: the run's.
     """
 
     def __init__(
-        self, environment: Environment, workload: Workload, demo: DemoServer | None
+        self,
+        environment: Environment,
+        workload: Workload,
+        demo: DemoServer | None,
+        master: MasterSide | None,
+        previous: RunEnd | None,
     ) -> None:
         self.workload = workload
-        self._environment = environment
+        self._master = master
+        self.environment = environment
         self._is_demo = demo is not None
         self._started = datetime.now(UTC)
         self._started_s = time.monotonic()
         self._report: Report | None = None
+        self._earlier_code = previous.exit_code if previous is not None else None
         self._shown = False
 
     def judge(self, server_counts: dict[str, int]) -> None:
         """Make the report from Locust's statistics in memory, write it, set the exit code."""
-        environment = self._environment
+        environment = self.environment
         if self._report is not None or isinstance(environment.runner, WorkerRunner):
             return
         # pandas costs half a second and 40 MB: only who judges imports it, and only now.
         from openclaw_locust.report.build import from_environment  # noqa: PLC0415
 
+        if self._master is not None:
+            self.workload.records = self._master.accounts.records()
         facts = gather_facts(
             self.workload,
             started=self._started.isoformat(timespec="seconds"),
@@ -60,13 +72,29 @@ class RunEnd:
             goal=_goal(environment),
             is_demo=self._is_demo,
             server_counts=server_counts,
+            workers=self._master.accounts.shares() if self._master else (),
+            gaps=self._master.gaps() if self._master else (),
+            failure=self._master.refusal if self._master else None,
         )
         self._report = from_environment(environment, facts)
-        if not environment.process_exit_code:
-            environment.process_exit_code = self._report.verdict.exit_code
+        self._set_exit_code()
         prefix = getattr(environment.parsed_options, "csv_prefix", None)
         if prefix:
             self._write(prefix)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code by this run's verdict; None while there is none."""
+        return self._report.verdict.exit_code if self._report is not None else None
+
+    def _set_exit_code(self) -> None:
+        """Set the exit code, 0 too: without it Locust makes one failed request exit 1.
+
+        Another plugin's code stays where ours is 0; that of an earlier run of ours does not.
+        """
+        is_free = self.environment.process_exit_code in (None, self._earlier_code)
+        if self.exit_code or is_free:
+            self.environment.process_exit_code = self.exit_code
 
     def _write(self, prefix: str) -> None:
         """Write what stands beside Locust's CSV, which is given the time to catch up."""
@@ -82,7 +110,7 @@ class RunEnd:
         gevent.sleep(_CSV_LAG_S)
 
     def show(self) -> None:
-        """Print the report."""
+        """Print the report, once the run has nothing more to write."""
         if self._report is None or self._shown:
             return
         from openclaw_locust.report.terminal import print_report  # noqa: PLC0415
@@ -90,6 +118,17 @@ class RunEnd:
         self._shown = True
         print()
         print_report(self._report)
+
+
+def stop_csv_writer() -> None:
+    """End Locust's CSV writer, which nobody else does.
+
+    Locust closes its files and lets the writer run on; with ``--processes`` it then wakes while the
+    workers are waited for, and dies with a traceback. Nothing keeps a reference to it but the loop.
+    """
+    for greenlet in filter(lambda each: isinstance(each, gevent.Greenlet), gc.get_objects()):
+        if isinstance(getattr(greenlet._run, "__self__", None), locust_stats.StatsCSVFileWriter):
+            greenlet.kill(block=False)
 
 
 def _load(environment: Environment) -> dict[str, str]:

@@ -5,10 +5,11 @@ How a run is judged:
 * Each row of Locust's statistics with at least one request is judged by itself: its three
   percentiles and its share of failed requests. Because no row may pass 1 %, neither can the whole,
   and many good handshakes never hide failing acks.
-* A row of type ``WS`` that holds failures only counts connections that were lost between two
-  sends. It has no latency by nature, so no latency limit. Its losses are compared with the
-  connections that were opened (the successful ``UPGRADE`` requests of the same name, else of any),
-  not with the requests: one connection lost of fifty is 2 %, however many acks came before.
+* Two types hold failures only, and so have no latency limit. ``WS`` counts connections that were
+  lost; they are compared with the connections that were opened (the successful ``UPGRADE``
+  requests of the same name, else of any), not with the requests: one connection lost of fifty is
+  2 %, however many acks came before. ``STRAY`` counts answers that belong to no rating that waits,
+  such as a second ack; they are compared with the acks.
 * The total mixes handshakes with acks. It is shown, and never judged.
 * No data is a state of its own, and a limit over nothing is crossed. A row of which every request
   failed has no latency, whatever times its failures carry.
@@ -25,21 +26,38 @@ if TYPE_CHECKING:
     from openclaw_locust.results import RunFacts
 
 Metric = Literal["p50_ms", "p95_ms", "p99_ms", "errors"]
-Status = Literal["passed", "crossed", "failed"]
+Of = Literal["requests", "connections", "acks"]
+Status = Literal["passed", "crossed", "incomplete", "failed"]
 
 LIMITS: dict[Metric, float] = {"p50_ms": 100.0, "p95_ms": 250.0, "p99_ms": 500.0, "errors": 0.01}
 """What each judged row must stay under: milliseconds, and failed requests per request."""
 
 LATENCY_METRICS: tuple[Metric, ...] = ("p50_ms", "p95_ms", "p99_ms")
 
-EXIT_CODES: dict[Status, int] = {"passed": 0, "crossed": 99, "failed": 1}
+EXIT_CODES: dict[Status, int] = {"passed": 0, "crossed": 99, "incomplete": 98, "failed": 1}
 """99 is k6's exit code for a crossed threshold."""
 
-LOSS_TYPE = "WS"
-"""The request type of connections that were lost outside a send."""
 
-CONNECTION_TYPE = "UPGRADE"
-"""The request type of which each success is one opened connection."""
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What the failures of a row without successes of its own are a share of.
+
+    Attributes:
+        type: the request type whose successes they are held against.
+        of: what these are.
+        what: what the failures are.
+    """
+
+    type: str
+    of: Of
+    what: str
+
+
+RELATIONS: dict[str, Relation] = {
+    "WS": Relation("UPGRADE", "connections", "lost connections"),
+    "STRAY": Relation("ACK", "acks", "answers that belong to no rating that waits"),
+}
+"""The request types that hold failures only, and what they are a share of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +88,10 @@ class Row:
         return max(self.count - self.failures, 0)
 
     @property
-    def is_losses(self) -> bool:
-        """Whether the row holds lost connections; other people's ``WS`` rows have successes."""
-        return self.type == LOSS_TYPE and self.failures > 0 and self.successes == 0
+    def relation(self) -> Relation | None:
+        """What the failures of a row that has nothing else are a share of; None for all others."""
+        only_failures = self.failures > 0 and self.successes == 0
+        return RELATIONS.get(self.type) if only_failures else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +102,9 @@ class Check:
         type: the row's request type.
         name: the row's name.
         metric: a key of :data:`LIMITS`.
-        value: milliseconds, or failed per request (for losses: lost per opened connection);
-            None is no data.
+        value: milliseconds, or failed per request, opened connection or ack; None is no data.
         limit: what the value must stay under; equal is crossed.
-        of: what a share of errors is a share of; ``connections`` for a row of losses.
+        of: what a share of errors is a share of.
         margin: ``limit - value``, negative when crossed; None without a value.
         passed: whether the value exists and is under the limit.
     """
@@ -96,7 +114,7 @@ class Check:
     metric: Metric
     value: float | None
     limit: float
-    of: Literal["requests", "connections"] = "requests"
+    of: Of = "requests"
 
     @property
     def row(self) -> str:
@@ -119,8 +137,9 @@ class Verdict:
     """What the run's figures say.
 
     Attributes:
-        status: ``passed``, ``crossed`` (a limit) or ``failed`` (the run itself).
-        reason: why the run itself failed, in one line; None otherwise.
+        status: ``passed``, ``crossed`` (a limit), ``incomplete`` (a part of the run is missing) or
+            ``failed`` (the run itself).
+        reason: why the run failed or what is missing, in one line; None otherwise.
         checks: every limit that was held against a row, in the order of the table.
     """
 
@@ -131,7 +150,7 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of the process: 0, 99 or 1."""
+        """The exit code of the process: 0, 99, 98 or 1."""
         return EXIT_CODES[self.status]
 
     @property
@@ -154,8 +173,9 @@ def judge(
     """Return the verdict over a run.
 
     In this order: a run that failed by its own account, and one without a successful request of
-    its goal, has ``failed``; a limit that is crossed is ``crossed``; errors of the locustfile and
-    figures with gaps are ``failed``, since then nobody can say that the limits hold.
+    its goal, has ``failed``; one of which a part is missing is ``incomplete``, whatever the rest of
+    it says; a limit that is crossed is ``crossed``; errors of the locustfile and figures with gaps
+    are ``failed``, since then nobody can say that the limits hold.
 
     Args:
         rows: the rows of the run without the total.
@@ -182,6 +202,8 @@ def _decide(
     nothing = _nothing_measured(rows, facts.goal if facts else ())
     if nothing:
         return "failed", nothing
+    if facts and facts.incomplete:
+        return "incomplete", facts.incomplete[0]
     if not all(check.passed for check in checks):
         return "crossed", None
     if script_errors:
@@ -203,10 +225,10 @@ def _nothing_measured(rows: Sequence[Row], goal: Sequence[str]) -> str | None:
 
 
 def _check_row(row: Row, rows: Sequence[Row]) -> list[Check]:
-    if row.is_losses:
-        opened = _connections_opened(row.name, rows)
-        share = row.failures / opened if opened else None
-        return [Check(row.type, row.name, "errors", share, LIMITS["errors"], of="connections")]
+    if row.relation is not None:
+        whole = _successes_of(row.relation.type, row.name, rows)
+        share = row.failures / whole if whole else None
+        return [Check(row.type, row.name, "errors", share, LIMITS["errors"], of=row.relation.of)]
     if not row.count and not row.failures:
         return []
     # Locust can count a failure without its request; a share above 1 would be nonsense
@@ -218,10 +240,11 @@ def _check_row(row: Row, rows: Sequence[Row]) -> list[Check]:
     return checks
 
 
-def _connections_opened(name: str, rows: Sequence[Row]) -> int:
-    upgrades = [row for row in rows if row.type == CONNECTION_TYPE]
-    same_name = sum(row.successes for row in upgrades if row.name == name)
-    return same_name or sum(row.successes for row in upgrades)
+def _successes_of(request_type: str, name: str, rows: Sequence[Row]) -> int:
+    """Return the successes of a type: those of the same name, else of any."""
+    of_type = [row for row in rows if row.type == request_type]
+    same_name = sum(row.successes for row in of_type if row.name == name)
+    return same_name or sum(row.successes for row in of_type)
 
 
 def _times(count: int) -> str:

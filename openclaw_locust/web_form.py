@@ -13,11 +13,15 @@ from locust.env import Environment
 from locust.web import WebUI
 
 from openclaw_locust.settings import SettingsError
+from openclaw_locust.shapes import put_in_stages
 from openclaw_locust.workload import check
 
 
 def guard_form(web_ui: WebUI, environment: Environment) -> None:
-    """Refuse a start from the form whose options are wrong; the form shows the line."""
+    """Refuse a start from the form whose options are wrong; the form shows the line.
+
+    In the form, stages go before the number of users, which the form always sends.
+    """
     options = environment.parsed_options
     start_path = f"{getattr(options, 'web_base_path', None) or ''}/swarm"
     app = web_ui.app
@@ -28,7 +32,8 @@ def guard_form(web_ui: WebUI, environment: Environment) -> None:
             return None
         form: dict[str, Any] = dict(request.form.items())
         try:
-            check(environment, form.get("host") or environment.host, form=form)
+            settings = check(environment, form.get("host") or environment.host, form=form)
+            put_in_stages(environment, settings.stages)
         except SettingsError as error:
             return jsonify({"success": False, "message": str(error), "host": environment.host})
         return None

@@ -28,7 +28,11 @@ _EXPIRED_KEPT = 32
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """One send: what its answer should name, and its times on the ``perf_counter_ns`` clock."""
+    """One send: what its answer should name, and its times on the ``perf_counter_ns`` clock.
+
+    ``other_words`` is what came in its time and was no answer; it tells a service that answers in
+    words of its own from one that is silent.
+    """
 
     sent_ns: int
     deadline_ns: int
@@ -37,6 +41,7 @@ class Pending:
     item: int | None = None
     score: int | None = None
     expired: bool = False
+    other_words: str = ""
 
 
 Settlement = tuple[Pending | None, str]

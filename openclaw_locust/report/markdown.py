@@ -47,8 +47,8 @@ def to_markdown(report: Report) -> str:
         f"**{escape(wording.verdict(report))}**",
         escape(wording.subtitle(report)),
     ]
-    if facts and facts.notes:
-        parts.append(_list(f"**{escape(note)}**" for note in facts.notes))
+    if alerts := wording.alerts(report):
+        parts.append(_list(f"**{escape(line)}**" for line in alerts))
     parts += ["## Response times", _percentiles(report)]
     if not report.errors.empty:
         parts += ["## Errors", _errors(report)]

@@ -116,8 +116,7 @@ def _heading(report: Report) -> RenderableType:
     lines: list[RenderableType] = [Text.assemble(f"{what} ", (which, "bold"))]
     known = filter(None, (wording.subtitle(report), wording.settings(report)))
     lines += [Text(line, style="dim") for line in known]
-    notes = report.facts.notes if report.facts else ()
-    lines += [_item("!", note, "bold yellow") for note in notes]
+    lines += [_item("!", line, "bold yellow") for line in wording.alerts(report)]
     return Group(*lines)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from openclaw_locust.durations import format_duration
 from openclaw_locust.failures import printable
 from openclaw_locust.report.numbers import format_ms, format_share
-from openclaw_locust.verdict import LATENCY_METRICS, LIMITS, LOSS_TYPE, Check, Metric
+from openclaw_locust.verdict import LATENCY_METRICS, LIMITS, RELATIONS, Check, Metric
 
 if TYPE_CHECKING:
     from openclaw_locust.report.build import Report
@@ -77,6 +77,12 @@ def subtitle(report: Report) -> str:
     return printable(", ".join(part for part in parts if part))
 
 
+def alerts(report: Report) -> list[str]:
+    """Return the lines that no reader may miss: what is missing, then the run's notes."""
+    facts = report.facts
+    return [f"INCOMPLETE: {line}" for line in facts.incomplete] + [*facts.notes] if facts else []
+
+
 def limits() -> str:
     """Return the limits in one line."""
     latencies = [f"{METRIC_TITLES[metric]} < {LIMITS[metric]:g} ms" for metric in LATENCY_METRICS]
@@ -88,6 +94,8 @@ def verdict(report: Report) -> str:
     found = report.verdict
     if found.status == "passed":
         return f"PASSED (exit {found.exit_code}): every limit holds ({limits()})"
+    if found.status == "incomplete":
+        return f"INCOMPLETE (exit {found.exit_code}): {printable(found.reason or '')}"
     start = f"FAILED (exit {found.exit_code}): "
     if found.status == "failed":
         return start + printable(found.reason or "") + _most_frequent_error(report)
@@ -100,11 +108,12 @@ def crossing(check: Check) -> str:
     """Return one crossed limit as a sentence without its full stop."""
     metric = METRIC_TITLES[check.metric].lower()
     row = printable(check.row, LABEL_LENGTH)
-    if check.of == "connections":
+    if check.of != "requests":
+        what = RELATIONS[check.type].what
         if check.value is None:
-            return f"{row}: connections were lost, and it is not known of how many"
-        share = f"{format_share(check.value)} of the opened connections"
-        return f"{row} lost {share}, which is not under {format_share(check.limit)}"
+            return f"{row}: {what}, and it is not known of how many {check.of}"
+        share = f"{format_share(check.value)} of the {check.of}"
+        return f"{row}: {what} are {share}, which is not under {format_share(check.limit)}"
     if check.metric == "errors":
         share = format_share(check.value or 0.0)
         return f"{row} errors {share}, which is not under {format_share(check.limit)}"
@@ -115,11 +124,12 @@ def crossing(check: Check) -> str:
 
 def footnotes(report: Report) -> list[str]:
     """Return what must be said below the percentile table."""
-    if any(check.of == "connections" for check in report.verdict.checks):
-        return [
-            f"{LOSS_TYPE}: lost connections; their errors are a share of the connections opened."
-        ]
-    return []
+    found = {check.type for check in report.verdict.checks if check.of != "requests"}
+    return [
+        f"{name}: {relation.what}; their errors are a share of the {relation.of}."
+        for name, relation in RELATIONS.items()
+        if name in found
+    ]
 
 
 def _most_frequent_error(report: Report) -> str:

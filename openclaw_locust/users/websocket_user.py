@@ -29,8 +29,9 @@ from openclaw_locust.wire.frames import BINARY, TEXT
 from openclaw_locust.wire.tcp import TimedOut, now_ns
 from openclaw_locust.wire.websocket import WebSocket
 
-ACK, TLS, UPGRADE, LOST = "ACK", "TLS", "UPGRADE", "WS"
-"""Request types: one ACK for each send, one TLS and UPGRADE for each connection, WS for losses."""
+ACK, TLS, UPGRADE, LOST, STRAY = "ACK", "TLS", "UPGRADE", "WS", "STRAY"
+"""Request types: one ACK for each send, one TLS and UPGRADE for each connection; WS for connections
+that were lost, STRAY for answers that belong to no send that waits: failures only."""
 
 DEFAULT_NAME = "OpenClawRating"
 """The name of the rows in Locust's tables: the tag that the article gives its requests."""
@@ -104,11 +105,13 @@ class WebSocketUser(User):
     def connect(self) -> None:
         """Open the WebSocket and fire the events of its handshake and its upgrade.
 
+        A connection that is still open is closed first.
         After a failure or a loss it first waits: longer each time, or as the server asked.
 
         Raises:
             Failure: it could not be opened; the event has been fired.
         """
+        self.close()
         self._sleep_until(self._not_before_ns)
         clock = Clock()
         try:
@@ -221,7 +224,6 @@ class WebSocketUser(User):
         """Receive until ``pending`` has its outcome."""
         socket = self._socket
         assert socket is not None
-        unrecognised = ""
         try:
             while True:
                 payload = socket.receive(pending.deadline_ns).payload
@@ -244,13 +246,13 @@ class WebSocketUser(User):
                     )
                 self._note_other(settled, outcome, answer)
                 if outcome == PUSH:
-                    unrecognised = answer.detail
+                    pending.other_words = answer.detail
                 if now_ns() >= pending.deadline_ns:
                     raise TimedOut  # other messages do not extend the time
         except TimedOut:
             self._ledger.expire(pending)
-            name = "app.ack.unrecognised" if unrecognised else "app.ack.timeout"
-            return self._settle(pending, Failure(name, unrecognised))
+            name = "app.ack.unrecognised" if pending.other_words else "app.ack.timeout"
+            return self._settle(pending, Failure(name, pending.other_words))
         except Failure as failure:
             return self._connection_lost(failure)[pending]
 
@@ -266,7 +268,7 @@ class WebSocketUser(User):
         elif settled is not None:
             self._settle(settled, Failure(outcome, answer.detail), answer)
         else:
-            self._fire(LOST, self.name, None, 0, Failure(outcome, answer.detail))
+            self._fire(STRAY, self.name, None, 0, Failure(outcome, answer.detail))
 
     def _settle(
         self,

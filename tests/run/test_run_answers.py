@@ -101,10 +101,6 @@ def test_an_answer_in_other_words_is_not_a_missing_one(loaded: dict[str, Loaded]
     assert CLASSES["app.ack.unrecognised"].remedy in run.printed
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="WebSocketUser._await forgets at the stop that the answer came in other words",
-)
 def test_an_answer_in_other_words_is_not_a_missing_one_at_the_end_of_the_run(
     loaded: dict[str, Loaded],
 ) -> None:
@@ -153,16 +149,11 @@ def test_a_second_ack_is_a_duplicate_and_fails_no_rating(loaded: dict[str, Loade
     run, seen = loaded["twice"].run.ended_with(99), loaded["twice"].seen
     assert run.failures("ACK") == 0
     # the last of each user may come after its close
-    assert seen.ratings - 2 <= run.errors["WS", "app.ack.duplicate"] <= seen.ratings
-    assert set(run.errors) == {("WS", "app.ack.duplicate")}
+    assert seen.ratings - 2 <= run.errors["STRAY", "app.ack.duplicate"] <= seen.ratings
+    assert set(run.errors) == {("STRAY", "app.ack.duplicate")}
     assert CLASSES["app.ack.duplicate"].remedy in run.printed
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="WebSocketUser._note_other puts duplicates into the row WS, which the verdict reads as "
-    "lost connections",
-)
 def test_a_second_ack_is_no_lost_connection(loaded: dict[str, Loaded]) -> None:
     run = loaded["twice"].run
     assert "lost" not in run.verdict

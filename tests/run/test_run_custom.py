@@ -219,9 +219,6 @@ def test_a_user_may_connect_send_receive_and_close_by_hand(
     assert seen.open == 0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="WebSocketUser.connect forgets the connection that is still open"
-)
 def test_a_user_that_connects_again_has_one_connection_all_the_same(
     runs: dict[str, Run], odd: OddService
 ) -> None:
@@ -232,11 +229,6 @@ def test_a_user_that_connects_again_has_one_connection_all_the_same(
     assert seen.open_max <= 2 + 2  # two users; an old one may still be closing
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="nothing brings gevent's clock up to date before Locust sets its timer for -t (one "
-    "`gevent.get_hub().loop.update_now()` in Plugin.on_init would)",
-)
 def test_a_run_lasts_as_long_as_it_was_told_however_slow_the_start(runs: dict[str, Run]) -> None:
     words = runs["slow-to-import"].printed.split()
     assert float(words[words.index("lasted") + 1]) > float(RUN_TIME.removesuffix("s")) - 0.5

@@ -76,13 +76,7 @@ def test_secrets_reach_the_service(runs: dict[str, Run], odd: OddService) -> Non
         "bad-header",
         "bad-proxy",
         "no-server",
-        pytest.param(
-            "own-host",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="Plugin._conceal leaves a class's own host: Locust's HTML report shows it",
-            ),
-        ),
+        "own-host",
     ],
 )
 def test_no_stream_and_no_file_shows_a_secret(runs: dict[str, Run], case: str) -> None:

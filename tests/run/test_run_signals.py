@@ -137,11 +137,6 @@ class Marked(RatingUser):
 """
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Plugin.on_quitting: a second Ctrl-C goes through it as a traceback, without a report; "
-    "a second SIGTERM stops the runner again, closes under the users' feet and judges too early",
-)
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_second_signal_ends_the_wait_and_the_report_still_comes(
     tmp_path: Path, odd: OddService, number: signal.Signals
@@ -179,11 +174,6 @@ class Busy(RatingUser):
 """
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Python raises KeyboardInterrupt in the greenlet that happens to run: a user dies of "
-    "it with a traceback, and its rating has no outcome",
-)
 def test_ctrl_c_hits_no_user_that_happens_to_run(tmp_path: Path, odd: OddService) -> None:
     file = tmp_path / "busy.py"
     file.write_text(BUSY)

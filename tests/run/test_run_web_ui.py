@@ -199,10 +199,6 @@ def test_autostart_and_autoquit_give_the_verdict_s_exit_code(
     assert done.stdout.count("FAILED (exit 1): nothing was measured") == 1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="RunEnd.judge leaves the exit code of an earlier, failed run of the same session",
-)
 def test_the_exit_code_is_the_one_that_was_printed_last(tmp_path: Path, odd: OddService) -> None:
     with web_ui(tmp_path) as ui:
         for number, path in enumerate(("/negative/first", "/good/then"), 1):
