@@ -166,21 +166,50 @@ from openclaw_locust import RatingUser
 class Busy(RatingUser):
     @task
     def think_and_rate(self):
-        print("thinking", flush=True)
+        print("at work", flush=True)
         until = time.monotonic() + 1
         while time.monotonic() < until:
             pass
         self.send_rating(self.draw())
 """
 
+BUSY_WRITER = """
+import time
 
-def test_ctrl_c_hits_no_user_that_happens_to_run(tmp_path: Path, odd: OddService) -> None:
+from locust import stats
+from openclaw_locust import RatingUser
+
+class Rating(RatingUser):
+    pass
+
+class BusyWriter(stats.StatsCSVFileWriter):
+    def requests_flush(self):
+        print("at work", flush=True)
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            pass
+        super().requests_flush()
+
+stats.StatsCSVFileWriter = BusyWriter
+stats.CSV_STATS_FLUSH_INTERVAL_SEC = 1
+"""
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="Python raises KeyboardInterrupt in the greenlet that happens to run: a user dies of "
+    "it with a traceback; Locust's writer of the CSV swallows it, and the run goes on",
+)
+@pytest.mark.parametrize("at_work", ["user", "writer"])
+def test_ctrl_c_hits_nobody_who_happens_to_be_at_work(
+    tmp_path: Path, odd: OddService, at_work: str
+) -> None:
     file = tmp_path / "busy.py"
-    file.write_text(BUSY)
-    args = ("--host", odd.url("/good/busy"), "-u", 1, "--pause", "100ms")
-    with start(tmp_path, *args, file=file) as running:
+    file.write_text({"user": BUSY, "writer": BUSY_WRITER}[at_work])
+    path = f"/good/busy-{at_work}"
+    with start(tmp_path, "--host", odd.url(path), "--pause", "100ms", file=file) as running:
         # the second time: Locust's own start is over
-        running.wait_for(lambda: running.stdout.count("thinking") == 2)
+        running.wait_for(lambda: running.stdout.count("at work") == 2)
         running.send(signal.SIGINT)
-        run = running.wait(30).ended_with(0)
-    assert run.count("ACK") == odd.seen("/good/busy").ratings >= 2
+        run = running.wait(15).ended_with(0)
+    assert run.count("ACK") == odd.seen(path).ratings >= 2
