@@ -42,7 +42,7 @@ class MasterSide:
         self._runner = runner
         self._accounts = Accounts("")
         self._drained = True
-        self._hurried = False
+        self._limit_s = 0.0
         self._drained_s = 0.0
         self.refusal: str | None = None
         runner.register_message(LAST_WORD, self._on_last_word)
@@ -87,18 +87,18 @@ class MasterSide:
         self._drained = True
         for worker_id in self._accounts.silent():
             self._runner.send_message(DRAIN, {"run": self._accounts.run}, client_id=worker_id)
-        self._drained_s = time.monotonic()
+        self._drained_s, self._limit_s = time.monotonic(), limit_s
         while waiting := self._accounts.silent():
             waited = time.monotonic() - self._drained_s
-            if waited > limit_s or self._hurried:
+            if waited > self._limit_s:
                 break
             if waited > _MISSING_GRACE_S and all(map(self._is_missing, waiting)):
                 break
             gevent.sleep(_POLL_S)
 
     def hurry(self) -> None:
-        """Wait for nobody any more."""
-        self._hurried = True
+        """Wait only as long as a worker needs that was hurried too."""
+        self._limit_s = time.monotonic() - self._drained_s + _MISSING_GRACE_S
 
     def reset(self) -> None:
         """Begin the figures of the run anew, here and with the workers."""

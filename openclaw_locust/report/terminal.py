@@ -84,6 +84,9 @@ def write_out(text: str, file: TextIO) -> None:
         file.flush()
     except BrokenPipeError:
         _drop_what_is_left(file)
+    except OSError:
+        _drop_what_is_left(file)
+        raise
 
 
 def _drop_what_is_left(file: TextIO) -> None:

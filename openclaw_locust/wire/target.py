@@ -20,6 +20,7 @@ _DEFAULT_PORT = {"wss": 443, "ws": 80}
 # Everything printable in ASCII goes out as it was written; the rest is percent-encoded.
 _SENT_AS_WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_BAD_BRACKETS = "{!r} has an unusable host; write an IPv6 address like wss://[::1]/"
 _BRACKETED = re.compile(r"\[[^\[\]]*\](:\d*)?")
 _LABEL = r"[A-Za-z0-9_-]{1,63}"
 _HOST_NAME = re.compile(rf"(?=.{{1,254}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
@@ -83,6 +84,8 @@ def parse_target(url: str) -> Target:
     try:
         parts = urlsplit(url.strip())
     except ValueError:
+        if "[" in url:  # some versions of Python look into the brackets, others leave it to us
+            raise ValueError(_BAD_BRACKETS.format(shown)) from None
         raise ValueError(
             f"{shown!r} is not a URL; write it like wss://rating.example.com/rating"
         ) from None
@@ -111,7 +114,7 @@ def parse_target(url: str) -> Target:
     path = quote(parts.path or "/", safe=_SENT_AS_WRITTEN)
     place = parts.netloc.rpartition("@")[2]
     if "[" in place and not _BRACKETED.fullmatch(place):
-        raise ValueError(f"{shown!r} has an unusable host; write an IPv6 address like wss://[::1]/")
+        raise ValueError(_BAD_BRACKETS.format(shown))
     query = f"?{quote(parts.query, safe=_SENT_AS_WRITTEN)}" if "?" in url else ""
     return Target(
         secure=parts.scheme == "wss",
