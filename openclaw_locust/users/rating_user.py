@@ -9,7 +9,8 @@ from locust import task
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from openclaw_locust.rating.messages import Answer, Rating
-from openclaw_locust.users.websocket_user import ACK, Outcome, WebSocketUser
+from openclaw_locust.users.request_events import ACK
+from openclaw_locust.users.websocket_user import Outcome, WebSocketUser
 
 _SCORES = 5
 _DRAWS = 10

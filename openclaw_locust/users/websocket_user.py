@@ -7,7 +7,6 @@ recognised (`recognise`) and what to send.
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any, NamedTuple
 
 import gevent
@@ -24,14 +23,11 @@ from openclaw_locust.failures import Failure
 from openclaw_locust.measure.backoff import Backoff
 from openclaw_locust.rating.ledger import LATE, OK, PUSH, Ledger, Pending
 from openclaw_locust.rating.messages import Answer
+from openclaw_locust.users.request_events import ACK, LOST, STRAY, RequestEvents
 from openclaw_locust.wire.connection import Clock, connect
 from openclaw_locust.wire.frames import BINARY, TEXT
 from openclaw_locust.wire.tcp import TimedOut, now_ns
 from openclaw_locust.wire.websocket import WebSocket
-
-ACK, TLS, UPGRADE, LOST, STRAY = "ACK", "TLS", "UPGRADE", "WS", "STRAY"
-"""Request types: one ACK for each send, one TLS and UPGRADE for each connection; WS for connections
-that were lost, STRAY for answers that belong to no send that waits: failures only."""
 
 DEFAULT_NAME = "OpenClawRating"
 """The name of the rows in Locust's tables: the tag that the article gives its requests."""
@@ -88,7 +84,7 @@ class WebSocketUser(User):
         self._not_before_ns = 0
         self._opened_ns = 0
         self._messages = 0
-        self._url = self.workload.endpoint.target.shown
+        self._events = RequestEvents(self)
         settings = self.workload.settings
         self._wears_out = bool(settings.connection_lifetime_s or settings.messages_per_connection)
 
@@ -118,13 +114,13 @@ class WebSocketUser(User):
             socket = connect(self.workload.endpoint, self.number, clock)
         except Failure as failure:
             self._stay_away(failure)
-            self._record_connect(clock, failure)
+            self._events.connection(clock, failure)
             raise
         self._socket = socket
         self.workload.open_sockets.add(socket)
         self._opened_ns = now_ns()
         self._messages = 0
-        self._record_connect(clock, None)
+        self._events.connection(clock, None)
 
     def send(self, message: str | bytes) -> None:
         """Send one message, text or binary, and expect nothing.
@@ -239,7 +235,7 @@ class WebSocketUser(User):
                     if outcome == OK:
                         self.workload.records.acks += 1
                         self._backoff.useful()
-                        self._fire(ACK, pending.name, latency_ms, len(payload), None)
+                        self._events.done(ACK, pending.name, latency_ms, len(payload))
                         return Outcome(None, answer, latency_ms)
                     return self._settle(
                         pending, Failure(outcome, answer.detail), answer, latency_ms
@@ -268,7 +264,7 @@ class WebSocketUser(User):
         elif settled is not None:
             self._settle(settled, Failure(outcome, answer.detail), answer)
         else:
-            self._fire(STRAY, self.name, None, 0, Failure(outcome, answer.detail))
+            self._events.failed(STRAY, self.name, Failure(outcome, answer.detail))
 
     def _settle(
         self,
@@ -278,7 +274,7 @@ class WebSocketUser(User):
         latency_ms: float | None = None,
     ) -> Outcome:
         """Fire the one event of a send that failed: it has no response time, whatever it took."""
-        self._fire(ACK, pending.name, None, 0, failure)
+        self._events.failed(ACK, pending.name, failure)
         return Outcome(failure, answer, latency_ms)
 
     # -- ends ----------------------------------------------------------------------------------
@@ -306,7 +302,7 @@ class WebSocketUser(User):
             socket.abort()
             self.workload.open_sockets.discard(socket)
         self._stay_away(failure)
-        self._fire(LOST, self.name, None, 0, failure)
+        self._events.failed(LOST, self.name, failure)
         return {
             pending: self._settle(
                 pending, Failure("app.ack.lost_on_close", f"{failure} {failure.detail}")
@@ -361,47 +357,5 @@ class WebSocketUser(User):
             raise StopUser
         self._state = LOCUST_STATE_RUNNING
 
-    # -- events --------------------------------------------------------------------------------
-
     def _ack_deadline(self) -> int:
         return now_ns() + self.workload.ack_timeout_ns
-
-    def _record_connect(self, clock: Clock, failure: Failure | None) -> None:
-        """Fire the events of one connection attempt.
-
-        A failure goes to the first row that did not succeed. TLS 1.3 lets a server refuse our
-        certificate when our handshake is long over: that is a failure of the TLS row all the same.
-        """
-        records = self.workload.records
-        records.connection(clock.phases(), clock.address, clock.tls_version, clock.cipher)
-        if failure is None and self.workload.settings.subprotocols and not clock.subprotocol:
-            records.subprotocol_ignored += 1
-        secure = self.workload.endpoint.target.secure
-        if secure and failure and (clock.tls_ns is None or failure.kind.phase == "tls"):
-            self._fire(TLS, self.name, None, 0, failure)
-            return
-        if clock.tls_ns is not None:
-            self._fire(TLS, self.name, clock.tls_ns / 1e6, 0, None)
-        upgrade_ms = None if clock.upgrade_ns is None or failure else clock.upgrade_ns / 1e6
-        self._fire(UPGRADE, self.name, upgrade_ms, 0, failure)
-
-    def _fire(
-        self,
-        request_type: str,
-        name: str,
-        response_time_ms: float | None,
-        size: int,
-        failure: Failure | None,
-    ) -> None:
-        if failure is not None:
-            self.workload.records.failure(failure)
-        self.environment.events.request.fire(
-            request_type=request_type,
-            name=name,
-            response_time=response_time_ms,
-            response_length=size,
-            exception=failure,
-            context=self.context(),
-            start_time=time.time() - (response_time_ms or 0.0) / 1e3,
-            url=self._url,
-        )
