@@ -102,6 +102,8 @@ class WorkerSide:
             self._runner.send_message(LAST_WORD, mark.to_plain())
 
     def _on_reset(self, **_: Any) -> None:
+        """Begin anew with the master, which has no hold on what was not yet reported to it."""
+        self._runner.stats.reset_all()
         workload = workloads.current(self._environment)
         if workload is not None:
             workload.reset_records()
