@@ -18,6 +18,7 @@ ids = itertools.count(1)
 
 class JsonRpc(WebSocketUser):
     name = "json-rpc"
+    goal = ("ACK",)
     wait_time = between(0.1, 0.3)
 
     @task

@@ -17,12 +17,16 @@ from openclaw_locust.settings import Settings
 from openclaw_locust.workload import Workload
 
 
+_TLS_FLAGS = ("--tls-ca", "--client-cert", "--client-certs", "--tls-ciphers", "--sni", "--insecure")
+
+
 def notes_of(workload: Workload, *, is_demo: bool) -> list[str]:
     """Return the lines that every output of the run must show."""
     settings = workload.settings
     notes = ["embedded server on this machine, not a real service"] if is_demo else []
     if not settings.target.secure:
-        notes.append("no TLS: the target is ws://")
+        idle = ", ".join(flag for flag in _TLS_FLAGS if flag in settings.shown)
+        notes.append("no TLS: the target is ws://" + (f", so {idle} is not used" if idle else ""))
     elif not settings.tls.verify:
         notes.append("certificate NOT verified (--insecure)")
     if settings.proxy:

@@ -195,6 +195,10 @@ class Failure(Exception):
         self.detail = printable(detail)
         self.retry_after_s = retry_after_s
 
+    def __repr__(self) -> str:
+        """Return the class's name: Locust shows an exception by its ``repr``."""
+        return self.kind.name
+
 
 SAMPLE_LENGTH = 300
 

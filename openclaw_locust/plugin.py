@@ -41,6 +41,7 @@ from openclaw_locust.web_form import guard_form
 logger = logging.getLogger("openclaw_locust")
 
 _BAD_OPTIONS = 2
+_INTERRUPTED = 130  # as a shell reports it
 _DRAIN_MARGIN_S = 5.0
 _POLL_S = 0.01
 
@@ -88,6 +89,8 @@ class Plugin:
         except (SettingsError, DemoError) as error:
             self._stop_demo()
             _refuse(str(error))
+        except KeyboardInterrupt:  # while the embedded server starts; it ends with this process
+            _refuse("interrupted before the run began", _INTERRUPTED)
         if web_ui is not None:
             guard_form(web_ui, environment)
 
@@ -234,9 +237,9 @@ def _has_form(environment: Environment) -> bool:
     return environment.web_ui is not None and not (options and options.autostart)
 
 
-def _refuse(reason: str) -> NoReturn:
+def _refuse(reason: str, code: int = _BAD_OPTIONS) -> NoReturn:
     print(f"openclaw_locust: error: {reason}", file=sys.stderr)
-    sys.exit(_BAD_OPTIONS)
+    sys.exit(code)
 
 
 def register() -> None:

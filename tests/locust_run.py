@@ -33,8 +33,8 @@ LIMIT_S = 60.0
 AT_ONE_TIME = 6
 """How many are started together: enough to fill the waiting, few enough for two cores."""
 
-RUN_TIME = "3s"
-"""Of a run that is to have some ratings. Locust takes the time of its imports off it."""
+RUN_TIME = "2s"
+"""Of a run that is to have some ratings."""
 
 Argument = str | Path | int
 Row = tuple[str, str]

@@ -194,6 +194,8 @@ class WebSocketUser(User):
             name: the name of the row; without it the user's.
         """
         socket = self._socket
+        if socket is not None and socket.unread:
+            self._take_unread(socket)
         if socket is None or socket.lost is not None or self._wears_out:
             try:
                 socket = self._connected()
@@ -313,7 +315,7 @@ class WebSocketUser(User):
     def _connected(self) -> WebSocket:
         """Return an open connection; one that was lost while nobody looked is recorded first."""
         if self._socket is not None and self._socket.lost is not None:
-            self._drain_lost()
+            self._connection_lost(self._socket.lost)
         elif self._is_worn_out():
             self.close()
         if self._socket is None:
@@ -321,16 +323,11 @@ class WebSocketUser(User):
         assert self._socket is not None
         return self._socket
 
-    def _drain_lost(self) -> None:
-        """Take the messages that came before a loss, then record the loss."""
-        assert self._socket is not None
-        try:
-            while True:
-                message = self._socket.receive(0)
-                answer = self.recognise(message.payload)
-                self._note_other(*self._ledger.settle(answer), answer)
-        except (TimedOut, Failure):
-            self._connection_lost(self._socket.lost or Failure("ws.not_open"))
+    def _take_unread(self, socket: WebSocket) -> None:
+        """Settle what came before the next send: it cannot be an answer to that."""
+        while socket.unread:
+            answer = self.recognise(socket.receive(0).payload)
+            self._note_other(*self._ledger.settle(answer), answer)
 
     def _is_worn_out(self) -> bool:
         """Whether the options say that this connection has served long enough."""

@@ -41,18 +41,19 @@ class WebSocket:
 
     Attributes:
         lost: why the connection cannot be used any more, as far as is known; None while it can.
+        unread: messages, each with its time, that came while nobody waited for one.
         read_ns: when the message that was last received came off the socket
             (``time.perf_counter_ns``), also when it was read while nobody waited for it.
     """
 
     __slots__ = (
-        "_queue",
         "_queued_bytes",
         "_reader",
         "_transport",
         "_writer",
         "lost",
         "read_ns",
+        "unread",
     )
 
     def __init__(self, transport: Transport, max_message_bytes: int, first_bytes: bytes) -> None:
@@ -60,7 +61,7 @@ class WebSocket:
         self._reader = FrameReader(max_message_bytes)
         self._reader.feed(first_bytes)
         self._writer = FrameWriter()
-        self._queue: deque[tuple[Message, int]] = deque()  # read while nobody waited
+        self.unread: deque[tuple[Message, int]] = deque()  # read while nobody waited
         self._queued_bytes = 0
         self.lost: Failure | None = None
         self.read_ns = now_ns()
@@ -93,8 +94,8 @@ class WebSocket:
             TimedOut: none came by the deadline, whatever else came.
             Failure: the connection is lost, and all messages before its end have been returned.
         """
-        if self._queue:
-            message, self.read_ns = self._queue.popleft()
+        if self.unread:
+            message, self.read_ns = self.unread.popleft()
             self._queued_bytes -= len(message.payload) + _MESSAGE_OVERHEAD_BYTES
             return message
         if self.lost is not None:
@@ -114,7 +115,7 @@ class WebSocket:
             lost = self._lose(_abnormal(end))
         except Failure as failure:
             lost = self._lose(failure)
-        if self._queue:  # a send that failed meanwhile has read what came before the end
+        if self.unread:  # a send that failed meanwhile has read what came before the end
             return self.receive(deadline_ns)
         raise lost
 
@@ -186,7 +187,7 @@ class WebSocket:
             if message is None:
                 return True
             if message.opcode <= BINARY:
-                self._queue.append((message, self._transport.read_ns))
+                self.unread.append((message, self._transport.read_ns))
                 self._queued_bytes += len(message.payload) + _MESSAGE_OVERHEAD_BYTES
             else:
                 self._control(message)

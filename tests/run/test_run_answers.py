@@ -18,7 +18,8 @@ CASES: dict[str, tuple[Argument, ...]] = {
     "negative": (),
     "malformed": (),
     "wrong-item": (),
-    "twice": (),
+    "twice": ("--ack-id", "id"),
+    "twice/one-item": ("--item-max", 1),
     "late": HASTY,
     "pushes": (),
     "other-words": HASTY,
@@ -152,6 +153,16 @@ def test_a_second_ack_is_a_duplicate_and_fails_no_rating(loaded: dict[str, Loade
     assert seen.ratings - 2 <= run.errors["STRAY", "app.ack.duplicate"] <= seen.ratings
     assert set(run.errors) == {("STRAY", "app.ack.duplicate")}
     assert CLASSES["app.ack.duplicate"].remedy in run.printed
+
+
+def test_an_ack_that_came_before_a_rating_was_sent_does_not_settle_it(
+    loaded: dict[str, Loaded],
+) -> None:
+    """All ratings are of one item: the second ack of one is there when the next is sent."""
+    run, seen = loaded["twice/one-item"].run, loaded["twice/one-item"].seen
+    assert float(run.rows["ACK", NAME]["Min Response Time"]) > 0
+    assert run.failures("ACK") == 0, str(run)
+    assert run.errors["STRAY", "app.ack.duplicate"] >= seen.ratings - 2
 
 
 def test_a_second_ack_is_no_lost_connection(loaded: dict[str, Loaded]) -> None:

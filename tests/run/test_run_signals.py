@@ -195,15 +195,14 @@ stats.CSV_STATS_FLUSH_INTERVAL_SEC = 1
 """
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Python raises KeyboardInterrupt in the greenlet that happens to run: a user dies of "
-    "it with a traceback; Locust's writer of the CSV swallows it, and the run goes on",
-)
 @pytest.mark.parametrize("at_work", ["user", "writer"])
 def test_ctrl_c_hits_nobody_who_happens_to_be_at_work(
     tmp_path: Path, odd: OddService, at_work: str
 ) -> None:
+    """Python would raise KeyboardInterrupt in the greenlet that runs.
+
+    A user would die of it with a traceback, and Locust's writer of the CSV would swallow it.
+    """
     file = tmp_path / "busy.py"
     file.write_text({"user": BUSY, "writer": BUSY_WRITER}[at_work])
     path = f"/good/busy-{at_work}"
@@ -211,5 +210,5 @@ def test_ctrl_c_hits_nobody_who_happens_to_be_at_work(
         # the second time: Locust's own start is over
         running.wait_for(lambda: running.stdout.count("at work") == 2)
         running.send(signal.SIGINT)
-        run = running.wait(15).ended_with(0)
+        run = running.wait(30).ended_with(0)
     assert run.count("ACK") == odd.seen(path).ratings >= 2

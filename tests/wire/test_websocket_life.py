@@ -71,7 +71,7 @@ def test_an_unasked_pong_is_passed_over(pki: Pki) -> None:
 def test_messages_read_while_nobody_waited_keep_the_time_they_came(pki: Pki) -> None:
     with talk(pki, hear_frame(), say(frame(b"one")), hear_frame()) as (websocket, _):
         websocket.send(b"go", soon())
-        until(lambda: websocket._queue)
+        until(lambda: websocket.unread)
         came = soon(0)
         gevent.sleep(0.01)
         assert websocket.receive(soon()).payload == b"one"
@@ -319,7 +319,7 @@ def test_a_flood_that_nobody_reads_is_left_to_tcp(pki: Pki, message: bytes) -> N
     with talk(pki, flood(frame(message) * 100)) as (websocket, _):
         transport = websocket._transport
         until(lambda: not transport._reading)
-        kept = len(websocket._queue) * (len(message) + 200)
+        kept = len(websocket.unread) * (len(message) + 200)
         assert kept + len(transport._inbox) + len(websocket._reader.buffer) < 1_000_000
         for _ in range(20_000):  # more than was kept: reading goes on where it stopped
             assert websocket.receive(soon()).payload == message
