@@ -16,7 +16,6 @@ from openclaw_locust.results import RunFacts, Sample
 from openclaw_locust.settings import Settings
 from openclaw_locust.workload import Workload
 
-
 _TLS_FLAGS = ("--tls-ca", "--client-cert", "--client-certs", "--tls-ciphers", "--sni", "--insecure")
 
 
