@@ -55,6 +55,7 @@ class Plugin:
         self._runner: Runner | None = None
         self._master: MasterSide | None = None
         self._worker: WorkerSide | None = None
+        self._interrupted = False
         self._quitting: Event | None = None  # set when the end has been made
         self._end: RunEnd | None = None
 
@@ -156,7 +157,8 @@ class Plugin:
 
     def _on_interrupt(self) -> None:
         """Ctrl-C: the first ends the run as Locust does, a further one hurries the end."""
-        if self._quitting is None:
+        if self._quitting is None and not self._interrupted:
+            self._interrupted = True
             if self._worker is None:
                 logger.warning("ending the run; again, and it ends without waiting for answers")
             interrupt_main()

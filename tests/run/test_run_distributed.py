@@ -190,7 +190,6 @@ def forked(folder: Path, *args: str | int, server: str = "5ms", interrupts: int 
             for number in range(interrupts):
                 if number:
                     running.wait_for(lambda: "ending the run" in running.stderr)
-                    time.sleep(0.3)  # the second one is to come while the first one is at work
                 os.killpg(running.process.pid, signal.SIGINT)
             return Ended(running.wait(40), served.counts())
 
