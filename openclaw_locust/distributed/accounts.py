@@ -20,7 +20,6 @@ class WorkerAccount:
         name: the worker's id and index, for people.
         received: requests in the reports that arrived.
         before_reset: those of them that came before the figures were last reset.
-        number: of the last report that arrived.
         claimed: requests that the worker says it reported, as of its last report or word.
         last_heard_s: when, on the caller's clock.
         has_spoken: whether its last word arrived.
@@ -30,7 +29,6 @@ class WorkerAccount:
     name: str
     received: int = 0
     before_reset: int = 0
-    number: int = 0
     claimed: int = 0
     last_heard_s: float | None = None
     has_spoken: bool = False
@@ -64,7 +62,6 @@ class Accounts:
             return False
         account = self.expect(worker_id, name)
         account.received += requests
-        account.number = mark.number
         self._hear(account, mark, now_s)
         return True
 
