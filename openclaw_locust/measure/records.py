@@ -1,32 +1,16 @@
 """One process's own records: what Locust's statistics have no place for.
 
-Connection phases, what TLS negotiated, one sample for each failure class, and answers that belong
-to no outcome. Bounded: nothing here grows with the number of requests or with a server's words.
+What TLS negotiated, one sample for each failure class, and answers that belong to no outcome; times
+are in the series. Bounded: nothing here grows with the number of requests or with a server's words.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from openclaw_locust.failures import Failure, printable
-
-
-@dataclass(slots=True)
-class PhaseTimes:
-    """The sum, number and largest of one phase's times, in nanoseconds."""
-
-    count: int = 0
-    total_ns: int = 0
-    max_ns: int = 0
-
-    def add(self, duration_ns: int) -> None:
-        """Record one duration."""
-        self.count += 1
-        self.total_ns += duration_ns
-        self.max_ns = max(self.max_ns, duration_ns)
 
 
 @dataclass(slots=True)
@@ -43,7 +27,6 @@ class Records:
     """The records of one run in one process.
 
     Attributes:
-        phases: the times of ``dns``, ``tcp``, ``proxy``, ``tls`` and ``upgrade``.
         negotiated: connections by (TLS version, cipher).
         addresses: connections by the address reached.
         failures: a sample for each failure class.
@@ -55,7 +38,6 @@ class Records:
         subprotocol_ignored: connections where the server chose none of the offered subprotocols.
     """
 
-    phases: dict[str, PhaseTimes] = field(default_factory=dict)
     negotiated: Counter[tuple[str, str]] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
     failures: dict[str, FailureSample] = field(default_factory=dict)
@@ -80,19 +62,8 @@ class Records:
             f"{self.unrecognised} - say how an ack looks with --ack-match PATH=VALUE"
         )
 
-    def connection(
-        self, phases: Mapping[str, int | None], address: str, tls_version: str, cipher: str
-    ) -> None:
-        """Record one connection attempt, as far as it came.
-
-        Args:
-            phases: durations in nanoseconds; None where a phase did not end well.
-            address: the address that was reached, or empty.
-            tls_version, cipher: what was negotiated, or empty.
-        """
-        for name, duration_ns in phases.items():
-            if duration_ns is not None:
-                self.phases.setdefault(name, PhaseTimes()).add(duration_ns)
+    def connection(self, address: str, tls_version: str, cipher: str) -> None:
+        """Record what one connection attempt reached and negotiated; empty: it did not."""
         if address:
             self.addresses[address] += 1
         if tls_version:
@@ -108,11 +79,6 @@ class Records:
 
     def merge(self, other: Records) -> None:
         """Add another process's records to these."""
-        for name, times in other.phases.items():
-            mine = self.phases.setdefault(name, PhaseTimes())
-            mine.count += times.count
-            mine.total_ns += times.total_ns
-            mine.max_ns = max(mine.max_ns, times.max_ns)
         self.negotiated.update(other.negotiated)
         self.addresses.update(other.addresses)
         for name, seen in other.failures.items():
@@ -129,7 +95,6 @@ class Records:
         return {
             **{name: getattr(self, name) for name in _COUNTERS},
             "unrecognised": self.unrecognised,
-            "phases": {name: asdict(times) for name, times in self.phases.items()},
             "negotiated": [[*key, count] for key, count in self.negotiated.items()],
             "addresses": dict(self.addresses),
             "failures": {name: asdict(seen) for name, seen in self.failures.items()},
@@ -140,8 +105,6 @@ class Records:
         """Return the records that :meth:`to_plain` made; an empty dict gives empty records."""
         records = cls(**{name: plain[name] for name in _COUNTERS if name in plain})
         records.unrecognised = plain.get("unrecognised", "")
-        for name, times in plain.get("phases", {}).items():
-            records.phases[name] = PhaseTimes(**times)
         for tls_version, cipher, count in plain.get("negotiated", []):
             records.negotiated[tls_version, cipher] = count
         records.addresses.update(plain.get("addresses", {}))

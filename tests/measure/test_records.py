@@ -1,25 +1,20 @@
-"""One process's records: phases, samples, and their bounds."""
+"""One process's records: what was negotiated, samples, and their bounds."""
 
 from openclaw_locust.failures import SAMPLE_LENGTH, Failure
 from openclaw_locust.measure.records import Records
 
 
-def test_phases_that_did_not_end_well_are_left_out() -> None:
+def test_what_a_connection_reached_and_negotiated_is_counted() -> None:
     records = Records()
-    records.connection({"dns": 5, "tcp": 7, "tls": None}, "127.0.0.1", "", "")
-    records.connection({"dns": 1, "tcp": 9, "tls": 11}, "::1", "TLSv1.3", "AES")
-    assert set(records.phases) == {"dns", "tcp", "tls"}
-    tcp = records.phases["tcp"]
-    assert (tcp.count, tcp.total_ns, tcp.max_ns) == (2, 16, 9)
-    assert records.phases["tls"].count == 1
+    records.connection("127.0.0.1", "", "")
+    records.connection("::1", "TLSv1.3", "AES")
     assert records.addresses == {"127.0.0.1": 1, "::1": 1}
     assert records.negotiated == {("TLSv1.3", "AES"): 1}
 
 
 def test_a_connection_that_reached_nothing_names_no_address() -> None:
     records = Records()
-    records.connection({"dns": None}, "", "", "")
-    assert not records.phases
+    records.connection("", "", "")
     assert not records.addresses
     assert not records.negotiated
 
