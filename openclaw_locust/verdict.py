@@ -2,9 +2,9 @@
 
 How a run is judged:
 
-* Each row of Locust's statistics with at least one request is judged by itself: its three
-  percentiles and its share of failed requests. Because no row may pass 1 %, neither can the whole,
-  and many good handshakes never hide failing acks.
+* Each row with at least one request is judged by itself, by the run's thresholds; without any, by
+  the article's limits on three percentiles and the share of failed requests. Because no row may
+  pass 1 %, neither can the whole, and many good handshakes never hide failing acks.
 * Two types hold failures only, and so have no latency limit. ``WS`` counts connections that were
   lost; they are compared with the connections that were opened (the successful ``UPGRADE``
   requests of the same name, else of any), not with the requests: one connection lost of fifty is
@@ -18,46 +18,39 @@ How a run is judged:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from openclaw_locust.judging.checks import RELATIONS, Check, Of, Relation
+from openclaw_locust.judging.evaluation import evaluate
+from openclaw_locust.judging.figures import METRIC_OF, row_names
+from openclaw_locust.judging.reader import parse_thresholds
+from openclaw_locust.judging.thresholds import DEFAULT_ERRORS, DEFAULTS, Threshold
 
 if TYPE_CHECKING:
     from openclaw_locust.results import RunFacts
 
 Metric = Literal["p50_ms", "p95_ms", "p99_ms", "errors"]
-Of = Literal["requests", "connections", "acks"]
-Status = Literal["passed", "crossed", "incomplete", "failed"]
+Status = Literal["passed", "crossed", "invalid", "incomplete", "failed"]
 
 LIMITS: dict[Metric, float] = {"p50_ms": 100.0, "p95_ms": 250.0, "p99_ms": 500.0, "errors": 0.01}
-"""What each judged row must stay under: milliseconds, and failed requests per request."""
+"""What a row must stay under when nothing else is said: milliseconds, and failed per request."""
+
+OWN_TYPES = (*METRIC_OF, *RELATIONS)
+"""The request types of this tool's user classes."""
 
 LATENCY_METRICS: tuple[Metric, ...] = ("p50_ms", "p95_ms", "p99_ms")
 
-EXIT_CODES: dict[Status, int] = {"passed": 0, "crossed": 99, "incomplete": 98, "failed": 1}
-"""99 is k6's exit code for a crossed threshold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """What the failures of a row without successes of its own are a share of.
-
-    Attributes:
-        type: the request type whose successes they are held against.
-        of: what these are.
-        what: what the failures are.
-    """
-
-    type: str
-    of: Of
-    what: str
-
-
-RELATIONS: dict[str, Relation] = {
-    "WS": Relation("UPGRADE", "connections", "lost connections"),
-    "STRAY": Relation("ACK", "acks", "answers that belong to no rating that waits"),
+EXIT_CODES: dict[Status, int] = {
+    "passed": 0,
+    "crossed": 99,
+    "invalid": 98,
+    "incomplete": 98,
+    "failed": 1,
 }
-"""The request types that hold failures only, and what they are a share of."""
+"""99 is k6's exit code for a crossed threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,51 +88,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One limit held against one row.
-
-    Attributes:
-        type: the row's request type.
-        name: the row's name.
-        metric: a key of :data:`LIMITS`.
-        value: milliseconds, or failed per request, opened connection or ack; None is no data.
-        limit: what the value must stay under; equal is crossed.
-        of: what a share of errors is a share of.
-        margin: ``limit - value``, negative when crossed; None without a value.
-        passed: whether the value exists and is under the limit.
-    """
-
-    type: str
-    name: str
-    metric: Metric
-    value: float | None
-    limit: float
-    of: Of = "requests"
-
-    @property
-    def row(self) -> str:
-        """The row's type and name as people read them."""
-        return f"{self.type} {self.name}".strip()
-
-    @property
-    def margin(self) -> float | None:
-        """How far the value is under the limit."""
-        return None if self.value is None else self.limit - self.value
-
-    @property
-    def passed(self) -> bool:
-        """Whether the limit holds."""
-        return self.value is not None and self.value < self.limit
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """What the run's figures say.
 
     Attributes:
-        status: ``passed``, ``crossed`` (a limit), ``incomplete`` (a part of the run is missing) or
-            ``failed`` (the run itself).
-        reason: why the run failed or what is missing, in one line; None otherwise.
+        status: ``passed``, ``crossed`` (a limit), ``invalid`` (the load generator was the
+            bottleneck), ``incomplete`` (a part of the run is missing) or ``failed`` (the run
+            itself).
+        reason: why the run failed, what is missing or what was too busy, in one line; None
+            otherwise.
         checks: every limit that was held against a row, in the order of the table.
     """
 
@@ -158,7 +115,9 @@ class Verdict:
         """The checks that did not pass: the run's goal first, then the farthest over its limit."""
 
         def weight(check: Check) -> tuple[bool, float]:
-            return check.type not in self.goal, -(check.value or 0.0) / check.limit
+            if check.margin is None:
+                return check.type not in self.goal, 0.0
+            return check.type not in self.goal, check.margin / (check.limit or 1.0)
 
         return tuple(sorted((check for check in self.checks if not check.passed), key=weight))
 
@@ -173,9 +132,10 @@ def judge(
     """Return the verdict over a run.
 
     In this order: a run that failed by its own account, and one without a successful request of
-    its goal, has ``failed``; one of which a part is missing is ``incomplete``, whatever the rest of
-    it says; a limit that is crossed is ``crossed``; errors of the locustfile and figures with gaps
-    are ``failed``, since then nobody can say that the limits hold.
+    its goal, has ``failed``; one of which a part is missing is ``incomplete``, and one whose
+    generator was the bottleneck ``invalid``, whatever the rest of it says; a limit that is crossed
+    is ``crossed``; errors of the locustfile and figures with gaps are ``failed``, since then nobody
+    can say that the limits hold.
 
     Args:
         rows: the rows of the run without the total.
@@ -184,7 +144,7 @@ def judge(
             of it leaves the load below what was asked for.
         damage: one line for each gap in the figures (a row that could not be read).
     """
-    checks = tuple(check for row in rows for check in _check_row(row, rows))
+    checks = tuple(_checks(rows, facts))
     goal = facts.goal if facts else ()
     status, reason = _decide(rows, facts, checks, script_errors, damage)
     return Verdict(status, reason, checks, goal)
@@ -201,9 +161,12 @@ def _decide(
         return "failed", facts.failure or "the run itself failed"
     nothing = _nothing_measured(rows, facts.goal if facts else ())
     if nothing:
-        return "failed", nothing
+        after = f" after the warm-up of {facts.warm_up_s} s" if facts and facts.warm_up_s else ""
+        return "failed", nothing + after
     if facts and facts.incomplete:
         return "incomplete", facts.incomplete[0]
+    if facts and facts.invalid:
+        return "invalid", facts.invalid[0]
     if not all(check.passed for check in checks):
         return "crossed", None
     if script_errors:
@@ -211,6 +174,32 @@ def _decide(
     if damage:
         return "failed", f"the figures have gaps: {damage[0]}"
     return "passed", None
+
+
+def _checks(rows: Sequence[Row], facts: RunFacts | None) -> Iterator[Check]:
+    """Yield the checks of each row: by the run's thresholds; a foreign one's by the defaults."""
+    if facts is None or facts.series is None:
+        for row in rows:
+            yield from _check_row(row, rows, [DEFAULT_ERRORS])
+        return
+    series = facts.series
+    whole = series.window()
+    own = {(kind, name) for kind in OWN_TYPES for name in row_names(whole, kind)}
+    thresholds = _thresholds(facts)
+    end_s = min(facts.duration_s or math.inf, series.end_s)
+    yield from evaluate(thresholds, series, facts.warm_up_s, end_s)
+    if not thresholds:
+        return
+    errors = [each for each in thresholds if each.statistic == "errors" and not each.metric]
+    for row in rows:
+        if (row.type, row.name) not in own:
+            yield from _check_row(row, rows, errors or [DEFAULT_ERRORS])
+
+
+def _thresholds(facts: RunFacts) -> tuple[Threshold, ...]:
+    if facts.thresholds is None:
+        return DEFAULTS
+    return parse_thresholds(facts.thresholds)
 
 
 def _nothing_measured(rows: Sequence[Row], goal: Sequence[str]) -> str | None:
@@ -224,20 +213,29 @@ def _nothing_measured(rows: Sequence[Row], goal: Sequence[str]) -> str | None:
     return f"nothing was measured: every{kind} request failed ({sent} of {sent})"
 
 
-def _check_row(row: Row, rows: Sequence[Row]) -> list[Check]:
+def _check_row(row: Row, rows: Sequence[Row], errors: Iterable[Threshold]) -> list[Check]:
+    """Return the checks of a row that only Locust knows: by these limits of errors, whole run."""
+    share: float | None
     if row.relation is not None:
         whole = _successes_of(row.relation.type, row.name, rows)
         share = row.failures / whole if whole else None
-        return [Check(row.type, row.name, "errors", share, LIMITS["errors"], of=row.relation.of)]
+        return [_errors_check(row, share, each, row.relation.of) for each in errors]
     if not row.count and not row.failures:
         return []
     # Locust can count a failure without its request; a share above 1 would be nonsense
     share = row.failures / max(row.count, row.failures)
-    checks = [Check(row.type, row.name, "errors", share, LIMITS["errors"])]
+    checks = [_errors_check(row, share, each) for each in errors]
     for metric in LATENCY_METRICS:
         value = getattr(row, metric) if row.successes else None
         checks.append(Check(row.type, row.name, metric, value, LIMITS[metric]))
     return checks
+
+
+def _errors_check(
+    row: Row, share: float | None, threshold: Threshold, of: Of = "requests"
+) -> Check:
+    limit, op = threshold.limit, threshold.op
+    return Check(row.type, row.name, "errors", share, limit, op, of, str(threshold))
 
 
 def _successes_of(request_type: str, name: str, rows: Sequence[Row]) -> int:
