@@ -17,15 +17,16 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from openclaw_locust.failures import Failure
     from openclaw_locust.rating.messages import Answer, Rating
+    from openclaw_locust.users.exchange import Outcome
     from openclaw_locust.users.rating_user import RatingUser
-    from openclaw_locust.users.websocket_user import Outcome, WebSocketUser
+    from openclaw_locust.users.websocket_user import WebSocketUser
 
 __all__ = ["Answer", "Failure", "Outcome", "Rating", "RatingUser", "WebSocketUser"]
 
 _HOMES = {
     "Answer": "openclaw_locust.rating.messages",
     "Failure": "openclaw_locust.failures",
-    "Outcome": "openclaw_locust.users.websocket_user",
+    "Outcome": "openclaw_locust.users.exchange",
     "Rating": "openclaw_locust.rating.messages",
     "RatingUser": "openclaw_locust.users.rating_user",
     "WebSocketUser": "openclaw_locust.users.websocket_user",
@@ -43,5 +44,5 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name.endswith("User"):
-        import_module("openclaw_locust.plugin")
+        import_module("openclaw_locust.run.plugin")
     return getattr(import_module(_HOMES[name]), name)

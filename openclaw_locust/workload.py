@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from openclaw_locust.measure.pacer import Pacer
+from openclaw_locust.measure.recorder import Recorder
 from openclaw_locust.measure.records import Records
 from openclaw_locust.rating.messages import RatingLanguage
 from openclaw_locust.settings import Settings, SettingsError, read_settings
 from openclaw_locust.wire.addresses import AddressBook
 from openclaw_locust.wire.connection import Endpoint
 from openclaw_locust.wire.target import join_address
+from openclaw_locust.wire.tcp import now_ns
 from openclaw_locust.wire.tls import TlsContexts
 from openclaw_locust.wire.upgrade import UpgradeRequest
 from openclaw_locust.wire.websocket import WebSocket
@@ -25,6 +28,8 @@ Share = tuple[int, int]
 """Which process this is, from 0, and of how many: their numbers and ids are interleaved."""
 
 MAX_MESSAGE_BYTES = 1 << 20
+_CONNECTING_FREELY = 4
+_CONNECT_SPACING_NS = 2_000_000  # twice the CPU that a full handshake costs
 _ID_BITS = 40  # ids of one process; together with a worker's index they stay exact in JSON
 _ANY_HOST = "wss://localhost/"  # stands in for a host that the web form will give
 
@@ -38,6 +43,9 @@ class Workload:
         language: the rating language that the options describe.
         ack_timeout_ns: the time that an answer has.
         records: this process's records.
+        recorder: this process's part of the time series.
+        pacer: the schedule of the open model; None in the closed one.
+        connecting: how many connections are being opened now.
         message_ids: ids for messages, different for each send of the process.
         open_sockets: the connections that are open, so that none outlives the run.
 
@@ -45,7 +53,16 @@ class Workload:
         SettingsError: a certificate, key or header is unusable.
     """
 
-    def __init__(self, settings: Settings, share: Share = (0, 1)) -> None:
+    def __init__(
+        self, settings: Settings, share: Share = (0, 1), zero_ns: int | None = None
+    ) -> None:
+        """Prepare a run of this process.
+
+        Args:
+            settings: the run's settings.
+            share: which process this is.
+            zero_ns: the run's begin on this process's ``perf_counter_ns`` clock; None: now.
+        """
         self.settings = settings
         try:
             self.endpoint = _endpoint(settings)
@@ -54,18 +71,36 @@ class Workload:
         self.language = RatingLanguage(settings.ack_matches, settings.ack_id)
         self.ack_timeout_ns = int(settings.ack_timeout_s * 1e9)
         self.records = Records()
+        self.recorder = Recorder(now_ns() if zero_ns is None else zero_ns)
+        self.pacer: Pacer | None = None
         self.open_sockets: set[WebSocket] = set()
         index, processes = share
         self.message_ids = itertools.count((index << _ID_BITS) + 1)
         self._numbers = itertools.count(index, processes)
+        self._next_connect_ns = 0
+        self.connecting = 0
 
     def next_user_number(self) -> int:
         """Return a number that no other user of the run has, from 0 without large gaps."""
         return next(self._numbers)
 
+    def next_connect_ns(self) -> int:
+        """Return when the next connection of this process may begin.
+
+        Users that are spawned together would otherwise do their handshakes together, and each
+        would be charged with the others' CPU. A few at a time may; beyond that, one
+        begins every two milliseconds, however long the service takes for them.
+        """
+        if self.connecting < _CONNECTING_FREELY:
+            return 0
+        when_ns = max(now_ns(), self._next_connect_ns)
+        self._next_connect_ns = when_ns + _CONNECT_SPACING_NS
+        return when_ns
+
     def reset_records(self) -> None:
-        """Begin this process's records anew."""
+        """Begin this process's records anew; the run's begin stays."""
         self.records = Records()
+        self.recorder = Recorder(self.recorder.zero_ns)
 
     def close_all(self) -> None:
         """Close what a user left open."""
@@ -93,13 +128,15 @@ def _endpoint(settings: Settings) -> Endpoint:
 _workloads: WeakKeyDictionary[Any, Workload] = WeakKeyDictionary()
 
 
-def prepare(environment: Any, host: str | None, share: Share = (0, 1)) -> Workload:
-    """Read the environment's options and keep a fresh workload for its users.
+def prepare(
+    environment: Any, host: str | None, share: Share = (0, 1), zero_ns: int | None = None
+) -> Workload:
+    """Read the environment's options and keep a fresh :class:`Workload` for its users.
 
     Raises:
         SettingsError: an option is wrong.
     """
-    workload = Workload(read_settings(_options(environment), host), share)
+    workload = Workload(read_settings(_options(environment), host), share, zero_ns)
     _workloads[environment] = workload
     return workload
 

@@ -30,8 +30,17 @@ _EXPIRED_KEPT = 32
 class Pending:
     """One send: what its answer should name, and its times on the ``perf_counter_ns`` clock.
 
-    ``other_words`` is what came in its time and was no answer; it tells a service that answers in
-    words of its own from one that is silent.
+    Attributes:
+        sent_ns: when it was sent.
+        deadline_ns: when its time is up.
+        name: the row that it is counted in.
+        id, item, score: what its answer should name.
+        intended_ns: when it was to be sent; in the closed model the same as ``sent_ns``.
+        account: where the caller enters its outcome.
+        outcome: the caller's, None as long as there is none.
+        expired: whether its time ran out.
+        other_words: what came in its time and was no answer; it tells a service that answers in
+            words of its own from one that is silent.
     """
 
     sent_ns: int
@@ -40,6 +49,9 @@ class Pending:
     id: Any = None
     item: int | None = None
     score: int | None = None
+    intended_ns: int = 0
+    account: Any = None
+    outcome: Any = None
     expired: bool = False
     other_words: str = ""
 
@@ -60,6 +72,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.open: list[Pending] = []
+        self._expired = 0
         self._settled: deque[tuple[Any, int | None]] = deque(maxlen=_REMEMBERED)
         self.in_doubt = False
 
@@ -70,9 +83,18 @@ class Ledger:
     def expire(self, pending: Pending) -> None:
         """Mark a send whose time ran out; its outcome is the caller's to record."""
         pending.expired = True
-        expired = [entry for entry in self.open if entry.expired]
-        if len(expired) > _EXPIRED_KEPT:
-            self.open.remove(expired[0])  # its answer is not coming; the book stays short
+        self._expired += 1
+        if self._expired > _EXPIRED_KEPT:  # the oldest one's answer is not coming; a short book
+            self.remove(next(entry for entry in self.open if entry.expired))
+
+    @property
+    def waiting(self) -> int:
+        """How many sends have no outcome yet: those in flight."""
+        return len(self.open) - self._expired
+
+    def oldest(self) -> Pending | None:
+        """Return the send without an outcome that was made first."""
+        return next((entry for entry in self.open if not entry.expired), None)
 
     def pending(self) -> list[Pending]:
         """Return the sends that have no outcome yet."""
@@ -85,6 +107,7 @@ class Ledger:
     def remove(self, pending: Pending) -> None:
         """Take out a send that was settled by other means than an answer."""
         self.open.remove(pending)
+        self._expired -= pending.expired
 
     def settle(self, answer: Answer) -> Settlement:
         """Match an answer with a send and take that send out of the book."""
@@ -106,7 +129,7 @@ class Ledger:
         match = self._match(answer)
         if match is None:
             return self._settle_unmatched(answer)
-        self.open.remove(match)
+        self.remove(match)
         self._settled.append((match.id, match.item))
         if match.expired:
             if answer.id is None:
@@ -137,11 +160,11 @@ class Ledger:
                 known = answer.item is not None and item == answer.item
             if known:
                 return None, "app.ack.duplicate"
-        waiting = self.pending()
-        if not waiting:
-            return None, "app.ack.mismatch"
-        self.open.remove(waiting[0])
-        return waiting[0], "app.ack.mismatch"
+        waiting = self.oldest()
+        if waiting is None or (answer.id is not None and self.waiting > 1):
+            return None, "app.ack.mismatch"  # which of several it should have been, nobody can say
+        self.remove(waiting)
+        return waiting, "app.ack.mismatch"
 
 
 def _differs(answered: int | None, sent: int | None) -> bool:

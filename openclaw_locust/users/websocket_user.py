@@ -6,8 +6,7 @@ recognised (`recognise`) and what to send.
 
 from __future__ import annotations
 
-import logging
-from typing import Any, NamedTuple
+from typing import Any
 
 import gevent
 from locust import User
@@ -21,41 +20,19 @@ from locust.user.task import (
 from openclaw_locust import workload as workloads
 from openclaw_locust.failures import Failure
 from openclaw_locust.measure.backoff import Backoff
-from openclaw_locust.rating.ledger import LATE, OK, PUSH, Ledger, Pending
+from openclaw_locust.measure.pacer import Turn
+from openclaw_locust.measure.recorder import Interval
+from openclaw_locust.rating.ledger import Pending
 from openclaw_locust.rating.messages import Answer
-from openclaw_locust.users.request_events import ACK, LOST, STRAY, RequestEvents
+from openclaw_locust.users.exchange import Exchange, Outcome
+from openclaw_locust.users.request_events import DEFAULT_NAME, LOST, RequestEvents
 from openclaw_locust.wire.connection import Clock, connect
 from openclaw_locust.wire.frames import BINARY, TEXT
 from openclaw_locust.wire.tcp import TimedOut, now_ns
 from openclaw_locust.wire.websocket import WebSocket
 
-DEFAULT_NAME = "OpenClawRating"
-"""The name of the rows in Locust's tables: the tag that the article gives its requests."""
-
 _CLOSE_PATIENCE_NS = 1_000_000_000
 _NORMAL_CLOSURE = 1000
-_UNRECOGNISED_BEFORE_HINT = 3
-
-logger = logging.getLogger("openclaw_locust")
-
-
-class Outcome(NamedTuple):
-    """What became of one send.
-
-    Attributes:
-        failure: None when the answer was as it should be.
-        answer: the answer, if one came.
-        latency_ms: from the send to the answer; None when no answer came.
-    """
-
-    failure: Failure | None
-    answer: Answer | None = None
-    latency_ms: float | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the answer was as it should be."""
-        return self.failure is None
 
 
 class WebSocketUser(User):
@@ -79,18 +56,25 @@ class WebSocketUser(User):
         )
         self.number = self.workload.next_user_number()
         self._socket: WebSocket | None = None
-        self._ledger = Ledger()
         self._backoff = Backoff()
         self._not_before_ns = 0
         self._opened_ns = 0
         self._messages = 0
-        self._events = RequestEvents(self)
+        self._turn = Turn()
+        self._pacer = self.workload.pacer
+        self._events = RequestEvents(environment, self.workload, self)
+        self._exchange = Exchange(self, self._events, self._backoff)
         settings = self.workload.settings
         self._wears_out = bool(settings.connection_lifetime_s or settings.messages_per_connection)
 
     def wait_time(self) -> float:
-        """Return the pause between two tasks in seconds: ``--pause``."""
-        return self.workload.settings.pause_s
+        """Return the pause between two tasks in seconds: ``--pause``; none in the open model."""
+        return 0.0 if self._pacer is not None else self.workload.settings.pause_s
+
+    @classmethod
+    def may_overlap(cls) -> bool:
+        """Whether its sends follow ``--in-flight``; :meth:`ask` waits for each answer."""
+        return False
 
     def on_stop(self) -> None:
         """Give what is pending its answer or its failure, then close. Call it when overriding."""
@@ -109,18 +93,30 @@ class WebSocketUser(User):
         """
         self.close()
         self._sleep_until(self._not_before_ns)
+        self._sleep_until(self.workload.next_connect_ns())
+        interval = self.workload.recorder.at(now_ns())
+        interval.connecting += 1
+        self.workload.connecting += 1
+        try:
+            self._open(interval)
+        finally:
+            self.workload.connecting -= 1
+            interval.connecting -= 1
+
+    def _open(self, interval: Interval) -> None:
         clock = Clock()
         try:
             socket = connect(self.workload.endpoint, self.number, clock)
         except Failure as failure:
             self._stay_away(failure)
-            self._events.connection(clock, failure)
+            self._events.connection(clock, interval, failure)
             raise
         self._socket = socket
+        socket.on_idle_news = self._turn.wake
         self.workload.open_sockets.add(socket)
         self._opened_ns = now_ns()
         self._messages = 0
-        self._events.connection(clock, None)
+        self._events.connection(clock, interval, None)
 
     def send(self, message: str | bytes) -> None:
         """Send one message, text or binary, and expect nothing.
@@ -159,7 +155,7 @@ class WebSocketUser(User):
     def close(self) -> None:
         """Close the WebSocket with 1000 and let the server end TCP first; no failure whatever."""
         socket, self._socket = self._socket, None
-        self._ledger = Ledger()
+        self._exchange.fail_all(Failure("gen.stopped"))
         if socket is not None:
             try:
                 socket.close(_NORMAL_CLOSURE, now_ns() + _CLOSE_PATIENCE_NS)
@@ -186,7 +182,8 @@ class WebSocketUser(User):
     ) -> Outcome:
         """Send one text message and wait for its answer: one outcome, one ``request`` event.
 
-        Opens the connection when there is none. Never raises for what a service does.
+        Opens the connection when there is none. Never raises for what a service does. In the open
+        model it first waits for its turn, and its response time counts from the planned send.
 
         Args:
             payload: the message.
@@ -194,90 +191,99 @@ class WebSocketUser(User):
             name: the name of the row; without it the user's.
         """
         socket = self._socket
+        intended_ns = None
         if socket is not None and socket.unread:
             self._take_unread(socket)
-        if socket is None or socket.lost is not None or self._wears_out:
-            try:
+        try:
+            if self._pacer is not None:
+                intended_ns = self._await_turn()
+                socket = self._socket
+            if socket is None or socket.lost is not None or self._wears_out:
                 socket = self._connected()
-            except Failure as failure:
-                return Outcome(failure)
-        sent_ns = now_ns()
-        deadline_ns = sent_ns + self.workload.ack_timeout_ns
+        except Failure as failure:
+            return Outcome(failure)
         if isinstance(payload, str):
             payload = payload.encode()
-        pending = Pending(sent_ns, deadline_ns, name or self.name, id, item, score)
-        self._ledger.add(pending)
+        pending = self._send(socket, payload, intended_ns, name, id, item, score)
+        if pending.outcome is None:
+            self._await(pending)
+        if (self._wears_out or self._exchange.ledger.in_doubt) and self._is_worn_out():
+            self.close()
+        outcome: Outcome = pending.outcome
+        return outcome
+
+    def _send(
+        self,
+        socket: WebSocket,
+        payload: bytes,
+        intended_ns: int | None,
+        name: str | None,
+        id: Any,
+        item: int | None,
+        score: int | None,
+    ) -> Pending:
+        """Send one message; it is in the ledger, or has failed already."""
+        sent_ns = now_ns()
+        deadline_ns = sent_ns + self.workload.ack_timeout_ns
+        pending = Pending(
+            sent_ns, deadline_ns, name or self.name, id, item, score, intended_ns or sent_ns
+        )
+        self._exchange.enter(pending)
         self._messages += 1
-        self.workload.records.sends += 1
         try:
             socket.send(payload, deadline_ns)
         except Failure as failure:
-            return self._connection_lost(failure)[pending]
-        outcome = self._await(pending)
-        if (self._wears_out or self._ledger.in_doubt) and self._is_worn_out():
-            self.close()
-        return outcome
+            self._connection_lost(failure)
+        return pending
 
-    def _await(self, pending: Pending) -> Outcome:
+    def _await(self, pending: Pending) -> None:
         """Receive until ``pending`` has its outcome."""
-        socket = self._socket
+        socket, exchange = self._socket, self._exchange
         assert socket is not None
         try:
-            while True:
+            while pending.outcome is None:
                 payload = socket.receive(pending.deadline_ns).payload
-                try:
-                    answer = self.recognise(payload)
-                except Exception as error:
-                    self._ledger.remove(pending)
-                    self._settle(pending, Failure("app.script", f"{type(error).__name__}: {error}"))
-                    raise
-                latency_ms = (socket.read_ns - pending.sent_ns) / 1e6
-                settled, outcome = self._ledger.settle(answer)
-                if settled is pending:
-                    if outcome == OK:
-                        self.workload.records.acks += 1
-                        self._backoff.useful()
-                        self._events.done(ACK, pending.name, latency_ms, len(payload))
-                        return Outcome(None, answer, latency_ms)
-                    return self._settle(
-                        pending, Failure(outcome, answer.detail), answer, latency_ms
-                    )
-                self._note_other(settled, outcome, answer)
-                if outcome == PUSH:
-                    pending.other_words = answer.detail
-                if now_ns() >= pending.deadline_ns:
+                exchange.take(payload, socket.read_ns)
+                if pending.outcome is None and now_ns() >= pending.deadline_ns:
                     raise TimedOut  # other messages do not extend the time
         except TimedOut:
-            self._ledger.expire(pending)
-            name = "app.ack.unrecognised" if pending.other_words else "app.ack.timeout"
-            return self._settle(pending, Failure(name, pending.other_words))
+            exchange.expire(pending.deadline_ns)
         except Failure as failure:
-            return self._connection_lost(failure)[pending]
+            self._connection_lost(failure)
 
-    def _note_other(self, settled: Pending | None, outcome: str, answer: Answer) -> None:
-        """Record a message that is not the answer that was waited for."""
-        records = self.workload.records
-        if outcome == PUSH:
-            records.push(answer.detail)
-            if records.acks == 0 and records.pushes == _UNRECOGNISED_BEFORE_HINT:
-                logger.warning(records.unrecognised_hint())
-        elif outcome == LATE:
-            records.late_acks += 1  # its send was counted when its time ran out
-        elif settled is not None:
-            self._settle(settled, Failure(outcome, answer.detail), answer)
-        else:
-            self._events.failed(STRAY, self.name, Failure(outcome, answer.detail))
+    # -- turns: the open model, and many in flight ---------------------------------------------
 
-    def _settle(
-        self,
-        pending: Pending,
-        failure: Failure,
-        answer: Answer | None = None,
-        latency_ms: float | None = None,
-    ) -> Outcome:
-        """Fire the one event of a send that failed: it has no response time, whatever it took."""
-        self._events.failed(ACK, pending.name, failure)
-        return Outcome(failure, answer, latency_ms)
+    def _await_turn(self) -> int:
+        """Keep connected until the schedule wants a send, and return its planned time.
+
+        Raises:
+            Failure: the connection could not be opened; its event has been fired.
+        """
+        turn = self._turn
+        assert self._pacer is not None
+        while True:
+            socket = self._connected()
+            if socket.unread:
+                self._take_unread(socket)
+            self._pacer.ask(turn)
+            if (intended_ns := turn.take()) is not None:
+                return intended_ns
+            self._rest()
+
+    def _rest(self, until_ns: int | None = None) -> None:
+        """Sleep until something happens. With nothing in flight, a stop of the run ends it."""
+        if self._exchange.ledger.waiting:
+            self._turn.sleep(until_ns)
+            return
+        self._enter_wait()
+        self._turn.sleep(until_ns)
+        self._leave_wait()
+
+    def _take_unread(self, socket: WebSocket) -> None:
+        """Settle what came while nobody waited for it."""
+        while socket.unread:
+            payload = socket.receive(0).payload
+            self._exchange.take(payload, socket.read_ns)
 
     # -- ends ----------------------------------------------------------------------------------
 
@@ -287,52 +293,45 @@ class WebSocketUser(User):
         When the user was given time to stop and used it up, nothing more is waited for.
         """
         patient = self._state != LOCUST_STATE_STOPPING
+        if self._pacer is not None:
+            self._pacer.leave(self._turn)
         try:
-            while patient and self._socket is not None and (waiting := self._ledger.pending()):
-                self._await(waiting[0])
+            while patient and self._socket is not None:
+                oldest = self._exchange.ledger.oldest()
+                if oldest is None:
+                    break
+                self._await(oldest)
         finally:
-            for pending in self._ledger.pending():
-                self._ledger.remove(pending)
-                self._settle(pending, Failure("gen.stopped"))
             self.close()
 
-    def _connection_lost(self, failure: Failure) -> dict[Pending, Outcome]:
+    def _connection_lost(self, failure: Failure) -> None:
         """Record a lost connection, and each rating that was lost with it."""
         socket, self._socket = self._socket, None
-        ledger, self._ledger = self._ledger, Ledger()
         if socket is not None:
             socket.abort()
             self.workload.open_sockets.discard(socket)
         self._stay_away(failure)
         self._events.failed(LOST, self.name, failure)
-        return {
-            pending: self._settle(
-                pending, Failure("app.ack.lost_on_close", f"{failure} {failure.detail}")
-            )
-            for pending in ledger.pending()
-        }
+        self._exchange.fail_all(Failure("app.ack.lost_on_close", f"{failure} {failure.detail}"))
 
     def _connected(self) -> WebSocket:
         """Return an open connection; one that was lost while nobody looked is recorded first."""
         if self._socket is not None and self._socket.lost is not None:
+            self._take_unread(self._socket)
             self._connection_lost(self._socket.lost)
         elif self._is_worn_out():
             self.close()
         if self._socket is None:
+            if self._pacer is not None:
+                self._pacer.leave(self._turn)
             self.connect()
         assert self._socket is not None
         return self._socket
 
-    def _take_unread(self, socket: WebSocket) -> None:
-        """Settle what came before the next send: it cannot be an answer to that."""
-        while socket.unread:
-            answer = self.recognise(socket.receive(0).payload)
-            self._note_other(*self._ledger.settle(answer), answer)
-
     def _is_worn_out(self) -> bool:
         """Whether the options say that this connection has served long enough."""
         settings = self.workload.settings
-        if self._ledger.in_doubt:
+        if self._exchange.ledger.in_doubt:
             return True
         if settings.messages_per_connection and self._messages >= settings.messages_per_connection:
             return True
@@ -348,8 +347,16 @@ class WebSocketUser(User):
         seconds = (when_ns - now_ns()) / 1e9
         if seconds <= 0:
             return
-        self._state = LOCUST_STATE_WAITING
+        self._enter_wait()
         gevent.sleep(seconds)
+        self._leave_wait()
+
+    def _enter_wait(self) -> None:
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        self._state = LOCUST_STATE_WAITING
+
+    def _leave_wait(self) -> None:
         if self._state == LOCUST_STATE_STOPPING:
             raise StopUser
         self._state = LOCUST_STATE_RUNNING

@@ -63,12 +63,16 @@ class Clock:
     """Where a connection's time went, in nanoseconds; None for a phase that did not end well.
 
     Attributes:
+        started_ns: when it began, on the ``perf_counter_ns`` clock.
+        total_ns: from then to the end of the upgrade.
         dns_ns, tcp_ns, proxy_ns, tls_ns, upgrade_ns: each phase's own time.
         address: the address that was reached.
         tls_version, cipher: what was negotiated.
         subprotocol: what the server chose, if it chose one.
     """
 
+    started_ns: int = 0
+    total_ns: int = 0
     dns_ns: int | None = None
     tcp_ns: int | None = None
     proxy_ns: int | None = None
@@ -96,7 +100,7 @@ def connect(endpoint: Endpoint, user_number: int, clock: Clock) -> WebSocket:
     Raises:
         Failure: the class names the phase that failed, or that was running at the deadline.
     """
-    started = now_ns()
+    clock.started_ns = started = now_ns()
     deadline = started + int(endpoint.connect_timeout_s * 1e9)
     candidates = endpoint.addresses.candidates(*endpoint.dial, deadline)
     clock.dns_ns = now_ns() - started
@@ -116,6 +120,7 @@ def connect(endpoint: Endpoint, user_number: int, clock: Clock) -> WebSocket:
         started = now_ns()
         clock.subprotocol, first_bytes = _upgrade(transport, endpoint.request, deadline)
         clock.upgrade_ns = transport.read_ns - started
+        clock.total_ns = transport.read_ns - clock.started_ns
         done = True
     finally:
         if not done:

@@ -6,6 +6,7 @@ Knows frames and the transport; knows nothing of what the messages mean.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from openclaw_locust.classify import from_close
 from openclaw_locust.failures import Failure
@@ -42,6 +43,8 @@ class WebSocket:
     Attributes:
         lost: why the connection cannot be used any more, as far as is known; None while it can.
         unread: messages, each with its time, that came while nobody waited for one.
+        on_idle_news: called in the hub when messages or the end came while nobody waited for them;
+            must not block.
         read_ns: when the message that was last received came off the socket
             (``time.perf_counter_ns``), also when it was read while nobody waited for it.
     """
@@ -52,6 +55,7 @@ class WebSocket:
         "_transport",
         "_writer",
         "lost",
+        "on_idle_news",
         "read_ns",
         "unread",
     )
@@ -64,8 +68,9 @@ class WebSocket:
         self.unread: deque[tuple[Message, int]] = deque()  # read while nobody waited
         self._queued_bytes = 0
         self.lost: Failure | None = None
+        self.on_idle_news: Callable[[], None] | None = None
         self.read_ns = now_ns()
-        transport.on_idle_data = self._serve_idle
+        transport.on_idle_data = self._on_idle_data
         if first_bytes:
             self._serve_idle()
 
@@ -154,6 +159,11 @@ class WebSocket:
             answer = close_payload(_PROTOCOL_ERROR) if invalid else message.payload[:2]
             self._transport.post(self._writer.frame(answer, CLOSE))
             raise failure
+
+    def _on_idle_data(self) -> None:
+        self._serve_idle()
+        if self.on_idle_news is not None and (self.unread or self.lost is not None):
+            self.on_idle_news()
 
     def _serve_idle(self) -> None:
         """Work off what came while nobody was receiving. Runs in the hub: never waits."""

@@ -79,12 +79,40 @@ def test_an_ack_with_another_item_or_score_for_its_id_is_a_mismatch() -> None:
         assert ledger.settle(answer) == (first, MISMATCH)
 
 
-def test_an_ack_for_nobody_settles_the_oldest_as_a_mismatch() -> None:
+def test_an_ack_for_nobody_settles_the_one_that_waits_as_a_mismatch() -> None:
     for answer in (ack(99), ack(item=99)):
         ledger = Ledger()
-        first, second = sent(ledger, 1, 10), sent(ledger, 2, 20)
-        assert ledger.settle(answer) == (first, MISMATCH)
-        assert ledger.pending() == [second]
+        only = sent(ledger, 1, 10)
+        assert ledger.settle(answer) == (only, MISMATCH)
+        assert ledger.pending() == []
+
+
+def test_without_an_id_an_ack_for_nobody_settles_the_oldest_as_a_mismatch() -> None:
+    ledger = Ledger()
+    first, second = sent(ledger, item=10), sent(ledger, item=20)
+    assert ledger.settle(ack(item=99)) == (first, MISMATCH)
+    assert ledger.pending() == [second]
+
+
+def test_an_ack_with_an_id_of_nobody_harms_none_of_several_that_wait() -> None:
+    ledger = Ledger()
+    first, second = sent(ledger, 1, 10), sent(ledger, 2, 20)
+    assert ledger.settle(ack(99)) == (None, MISMATCH)
+    assert ledger.pending() == [first, second]
+
+
+def test_what_waits_is_counted_whatever_becomes_of_it() -> None:
+    ledger = Ledger()
+    first, second, third = (sent(ledger, number, number) for number in (1, 2, 3))
+    assert (ledger.waiting, ledger.oldest()) == (3, first)
+    ledger.expire(first)
+    assert (ledger.waiting, ledger.oldest()) == (2, second)
+    ledger.settle(ack(1, 1, 5))  # late
+    assert ledger.waiting == 2
+    ledger.remove(second)
+    ledger.settle(ack(3, 3, 5))
+    assert (ledger.waiting, ledger.oldest()) == (0, None)
+    assert third not in ledger.open
 
 
 def test_an_ack_when_nothing_was_sent_settles_nothing() -> None:
