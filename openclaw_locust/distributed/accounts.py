@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openclaw_locust.distributed.messages import ReportMark
+from openclaw_locust.measure.generator import GeneratorSummary
+from openclaw_locust.measure.recorder import Increments
 from openclaw_locust.measure.records import Records
+from openclaw_locust.measure.series import Series
 
 
 @dataclass(slots=True)
@@ -24,6 +27,8 @@ class WorkerAccount:
         last_heard_s: when, on the caller's clock.
         has_spoken: whether its last word arrived.
         records: the latest records.
+        generator: the latest word on how the worker itself fares.
+        clock_error_ms: how wrong its seconds can be; below 0: the machines' clocks were believed.
     """
 
     name: str
@@ -33,13 +38,22 @@ class WorkerAccount:
     last_heard_s: float | None = None
     has_spoken: bool = False
     records: dict[str, Any] = field(default_factory=dict)
+    generator: dict[str, Any] = field(default_factory=dict)
+    clock_error_ms: float = 0.0
 
 
 class Accounts:
-    """The accounts of one run."""
+    """The accounts of one run.
+
+    Attributes:
+        run: the run's id.
+        workers: by Locust's id.
+        series: what all workers recorded, merged.
+    """
 
     def __init__(self, run: str) -> None:
         self.run = run
+        self.series = Series()
         self.workers: dict[str, WorkerAccount] = {}
 
     def expect(self, worker_id: str, name: str) -> WorkerAccount:
@@ -62,7 +76,7 @@ class Accounts:
             return False
         account = self.expect(worker_id, name)
         account.received += requests
-        self._hear(account, mark, now_s)
+        self._hear(account, worker_id, mark, now_s)
         return True
 
     def last_word(self, worker_id: str, name: str, mark: ReportMark | None, now_s: float) -> None:
@@ -71,7 +85,7 @@ class Accounts:
             return
         account = self.expect(worker_id, name)
         account.has_spoken = True
-        self._hear(account, mark, now_s)
+        self._hear(account, worker_id, mark, now_s)
 
     def silent(self) -> list[str]:
         """Return the ids of the workers whose last word has not come."""
@@ -114,6 +128,7 @@ class Accounts:
         for entry in self.workers.values():
             entry.before_reset = entry.received
             entry.records = {}
+        self.series = Series()
 
     def records(self) -> Records:
         """Return the records of all workers together."""
@@ -122,8 +137,26 @@ class Accounts:
             whole.merge(Records.from_plain(entry.records))
         return whole
 
-    @staticmethod
-    def _hear(account: WorkerAccount, mark: ReportMark, now_s: float) -> None:
+    def generators(self) -> list[GeneratorSummary]:
+        """Return how each worker fared that has said it."""
+        heard = (entry.generator for entry in self.workers.values())
+        return [GeneratorSummary.from_plain(plain) for plain in heard if plain]
+
+    def clocks(self) -> str:
+        """Return in one line how the workers' seconds were aligned; empty without workers."""
+        errors = [entry.clock_error_ms for entry in self.workers.values()]
+        if not errors:
+            return ""
+        line = f"workers' seconds are the master's within {max(0.05, *errors):.2g} ms"
+        believed = sum(error < 0 for error in errors)
+        if believed:
+            line += f"; of {believed} as far as the machines' own clocks agree"
+        return line
+
+    def _hear(self, account: WorkerAccount, worker_id: str, mark: ReportMark, now_s: float) -> None:
         account.claimed = mark.requests
         account.records = mark.records
+        account.generator = mark.generator
+        account.clock_error_ms = mark.clock
         account.last_heard_s = now_s
+        self.series.add(Increments.from_plain(mark.series), worker_id)

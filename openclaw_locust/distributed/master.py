@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import gevent
@@ -14,14 +16,19 @@ from locust.stats import StatsEntry
 
 from openclaw_locust.distributed.accounts import Accounts
 from openclaw_locust.distributed.messages import (
+    CLOCK,
     DRAIN,
     LAST_WORD,
+    PACE,
     REFUSED,
     REPORT_KEY,
     RESET,
     RUN_OPTION,
     WORKERS_OPTION,
+    ZERO_OPTION,
+    Pace,
     ReportMark,
+    worker_name,
 )
 
 logger = logging.getLogger("openclaw_locust")
@@ -47,15 +54,18 @@ class MasterSide:
         self.refusal: str | None = None
         runner.register_message(LAST_WORD, self._on_last_word)
         runner.register_message(REFUSED, self._on_refused, concurrent=True)
+        runner.register_message(CLOCK, self._on_clock)
 
-    def start(self) -> None:
-        """Begin a run: its id goes to the workers with the options."""
+    def start(self, zero_ns: int) -> None:
+        """Begin a run: its id and its begin go to the workers with the options."""
         self._accounts = Accounts(uuid.uuid4().hex[:12])
         self._drained = False
         self.refusal = None
         options = vars(self._environment.parsed_options)
         options[RUN_OPTION] = self._accounts.run
         options[WORKERS_OPTION] = self._runner.worker_count
+        since_ns = time.perf_counter_ns() - zero_ns
+        options[ZERO_OPTION] = [zero_ns, time.time_ns() - since_ns]
         clients = self._runner.clients
         for client in clients.ready + clients.spawning + clients.running:
             self._accounts.expect(client.id, self._name(client.id))
@@ -96,6 +106,25 @@ class MasterSide:
                 break
             gevent.sleep(_POLL_S)
 
+    def loaded_workers(self) -> list[str]:
+        """Return the ids of the workers that have users and are heard of, in a lasting order."""
+        clients = self._runner.clients
+        return sorted(
+            client.id for client in clients.spawning + clients.running if client.user_count > 0
+        )
+
+    def pace(self, begin_s: float, at_s: float, workers: Sequence[str]) -> None:
+        """Split the schedule over some workers from one of its times on; all others get nothing."""
+        for worker_id in {*self._accounts.workers, *workers}:  # also one that has not reported
+            index = workers.index(worker_id) if worker_id in workers else -1
+            pace = Pace(self._accounts.run, begin_s, at_s, index, len(workers))
+            self._runner.send_message(PACE, asdict(pace), client_id=worker_id)
+
+    def let_go_of_missing(self) -> None:
+        """Do not wait for workers that are gone to settle what is theirs."""
+        for worker_id in filter(self._is_missing, self._accounts.workers):
+            self._accounts.series.forget_process(worker_id)
+
     def hurry(self) -> None:
         """Wait only as long as a worker needs that was hurried too."""
         self._limit_s = time.monotonic() - self._drained_s + _MISSING_GRACE_S
@@ -119,6 +148,10 @@ class MasterSide:
         mark = ReportMark.from_plain(msg.data)
         self._accounts.last_word(msg.node_id, self._name(msg.node_id), mark, time.monotonic())
 
+    def _on_clock(self, msg: Any, **_: Any) -> None:
+        answer = {"asked": msg.data["asked"], "master": time.perf_counter_ns()}
+        self._runner.send_message(CLOCK, answer, client_id=msg.node_id)
+
     def _on_refused(self, msg: Any, **_: Any) -> None:
         if msg.data.get("run") != self._accounts.run or self.refusal is not None:
             return
@@ -134,6 +167,4 @@ class MasterSide:
         return client is None or client.state == STATE_MISSING
 
     def _name(self, worker_id: str) -> str:
-        # the host's name and the index are enough for people; the rest of the id is random
-        host = worker_id.rpartition("_")[0] or worker_id
-        return f"{host} (index {self._runner.get_worker_index(worker_id)})"
+        return worker_name(worker_id, self._runner.get_worker_index(worker_id))

@@ -20,6 +20,12 @@ LAST_WORD = "openclaw_last_word"
 REFUSED = "openclaw_refused"
 """Worker to master: I cannot run with these options on my machine."""
 
+CLOCK = "openclaw_clock"
+"""Worker to master: what time is it with you; and back, with the time."""
+
+PACE = "openclaw_pace"
+"""Master to worker: the part of the schedule that is yours from a time on (:class:`Pace`)."""
+
 REPORT_KEY = "openclaw"
 """Where a :class:`ReportMark` stands in a report of Locust's."""
 
@@ -33,21 +39,49 @@ WORKERS_OPTION = "openclaw_workers"
 """How many workers there were at the start, so that user numbers can be interleaved."""
 
 
+ZERO_OPTION = "openclaw_zero"
+"""The run's begin on the master's clocks: ``perf_counter_ns``, and ``time_ns`` where only that
+helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A worker's part of the open model's schedule.
+
+    Attributes:
+        run: the run's id.
+        begin_s: when the schedule begins, in seconds since the run's begin.
+        at_s: from which time of the schedule on this part is the worker's.
+        index, count: the part; an index below 0 is none.
+    """
+
+    run: str
+    begin_s: float
+    at_s: float
+    index: int
+    count: int
+
+
 @dataclass(frozen=True, slots=True)
 class ReportMark:
     """What is added to each report of a worker.
 
     Attributes:
         run: the run's id.
-        number: of this report in this run, from 1.
         requests: how many requests the worker has reported in this run, this report included.
         records: the worker's own records so far (`measure.records.Records.to_plain`).
+        series: what it recorded since its last report (`measure.recorder.Increments.to_plain`).
+        generator: how the worker itself fares (`measure.generator.GeneratorSummary.to_plain`).
+        clock: how its seconds were aligned with the master's: the largest error in ms, below 0
+            where the two machines' own clocks had to be believed.
     """
 
     run: str
-    number: int
     requests: int
     records: dict[str, Any]
+    series: list[Any]
+    generator: dict[str, Any]
+    clock: float
 
     def to_plain(self) -> dict[str, Any]:
         """Return what travels."""
@@ -62,3 +96,8 @@ class ReportMark:
             return cls(**plain)
         except TypeError:
             return None
+
+
+def worker_name(worker_id: str, index: int) -> str:
+    """Return a worker for people: its host's name and its index; the rest of its id is random."""
+    return f"{worker_id.rpartition('_')[0] or worker_id} (index {index})"

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 import gevent
+from gevent.event import Event
 from locust import runners
 from locust.argument_parser import get_parser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from openclaw_locust import workload as workloads
+from openclaw_locust.distributed.clocks import QUESTIONS, ClockComparison
 from openclaw_locust.distributed.messages import (
+    CLOCK,
     DRAIN,
     LAST_WORD,
+    PACE,
     REFUSED,
     REPORT_KEY,
     RESET,
     RUN_OPTION,
     WORKERS_OPTION,
+    ZERO_OPTION,
+    Pace,
     ReportMark,
+    worker_name,
 )
+from openclaw_locust.measure.recorder import Increments
 from openclaw_locust.options import LOCAL_OPTIONS
 
 _LATE_NUMBERS = 1_000_000
 _ORPHAN_LIMIT_S = 8
 _WORD_OUT_S = 0.5
+_BETWEEN_QUESTIONS_S = 0.05
 
 logger = logging.getLogger("openclaw_locust")
 
@@ -44,16 +55,25 @@ def _own_options(environment: Environment) -> dict[str, Any]:
 
 
 class WorkerSide:
-    """One worker's part in a run, from the order to spawn to its last word."""
+    """One worker's part in a run, from the order to spawn to its last word.
+
+    Attributes:
+        on_pace: called with each new part of the schedule that this worker gets.
+        generator: says how this process itself fares, as plain types.
+    """
 
     def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
         self._environment = environment
         self._runner = runner
         self._run = ""
-        self._number = 0
         self._requests = 0
         self._ended_run = ""
+        self._word_given = Event()
         self._own = _own_options(environment)
+        self._clock = ClockComparison()
+        self._clock_error_ms = 0.0
+        self.generator: Callable[[], dict[str, Any]] = dict
+        self.on_pace: Callable[[Pace], None] = lambda pace: None
         # Locust's own limit is 60 s, long for a load that nobody watches any more.
         runners.MASTER_HEARTBEAT_TIMEOUT = min(runners.MASTER_HEARTBEAT_TIMEOUT, _ORPHAN_LIMIT_S)
         # Registered after Locust's own: ours runs when the report is filled, and, as Locust fires
@@ -62,6 +82,9 @@ class WorkerSide:
         environment.events.quitting.add_listener(self._on_quitting)
         runner.register_message(DRAIN, self._on_drain, concurrent=True)
         runner.register_message(RESET, self._on_reset)
+        runner.register_message(PACE, self._on_pace)
+        runner.register_message(CLOCK, self._on_clock)
+        gevent.spawn(self._compare_clocks)
 
     @property
     def share(self) -> workloads.Share:
@@ -70,13 +93,39 @@ class WorkerSide:
         count = int(vars(self._environment.parsed_options).get(WORKERS_OPTION) or 1)
         return (index, count) if index < count else (_LATE_NUMBERS * index, 1)
 
+    @property
+    def workers(self) -> int:
+        """How many workers there are at the least."""
+        count = int(vars(self._environment.parsed_options).get(WORKERS_OPTION) or 1)
+        return max(count, self._runner.worker_index + 1)
+
+    @property
+    def name(self) -> str:
+        """This worker for people, as the master calls it."""
+        return worker_name(self._runner.client_id, self._runner.worker_index)
+
     def start(self) -> None:
         """Begin a run: its id came with the options."""
         options = vars(self._environment.parsed_options)
         if not options.get("demo"):  # the embedded server's CA is the master's to name
             options.update(self._own)
         self._run = str(options.get(RUN_OPTION) or "")
-        self._number = self._requests = 0
+        self._requests = 0
+
+    def zero_ns(self) -> int:
+        """Return the run's begin on this process's clock."""
+        now_ns = time.perf_counter_ns()
+        sent = vars(self._environment.parsed_options).get(ZERO_OPTION)
+        if not sent:
+            return now_ns
+        master_ns, wall_ns = sent
+        best = self._clock.best
+        if best is not None:
+            self._clock_error_ms = best.error_ns / 1e6
+            return best.here(int(master_ns))
+        # told to spawn before the master could be asked: the two machines' clocks must do
+        self._clock_error_ms = -1.0
+        return now_ns - max(0, time.time_ns() - int(wall_ns))
 
     def refuse(self, reason: str) -> None:
         """Tell the master that the run cannot be done here; the word must be out before the end."""
@@ -86,20 +135,40 @@ class WorkerSide:
 
     def _mark_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         self._requests += int(data.get("stats_total", {}).get("num_requests", 0))
-        self._number += 1
         data[REPORT_KEY] = self._mark().to_plain()
 
     def _mark(self) -> ReportMark:
         workload = workloads.current(self._environment)
-        records = workload.records.to_plain() if workload is not None else {}
-        return ReportMark(self._run, self._number, self._requests, records)
+        records: dict[str, Any] = {}
+        series: list[Any] = Increments().to_plain()
+        if workload is not None:
+            records = workload.records.to_plain()
+            series = workload.recorder.drain(time.perf_counter_ns()).to_plain()
+        return ReportMark(
+            self._run, self._requests, records, series, self.generator(), self._clock_error_ms
+        )
 
     def _on_drain(self, msg: Any, **_: Any) -> None:
         if msg.data.get("run") == self._run:
             self._end()
         else:  # the order to spawn never came: there is nothing to say, and that is said
-            mark = ReportMark(str(msg.data.get("run")), 0, 0, {})
+            nothing = Increments().to_plain()
+            mark = ReportMark(str(msg.data.get("run")), 0, {}, nothing, {}, 0.0)
             self._runner.send_message(LAST_WORD, mark.to_plain())
+
+    def _on_pace(self, msg: Any, **_: Any) -> None:
+        pace = Pace(**msg.data)
+        if pace.run == self._run:
+            self.on_pace(pace)
+
+    def _compare_clocks(self) -> None:
+        for _ in range(QUESTIONS):
+            self._runner.send_message(CLOCK, {"asked": time.perf_counter_ns()})
+            gevent.sleep(_BETWEEN_QUESTIONS_S)
+
+    def _on_clock(self, msg: Any, **_: Any) -> None:
+        data = msg.data
+        self._clock.answer(data["asked"], data["master"], time.perf_counter_ns())
 
     def _on_reset(self, **_: Any) -> None:
         """Begin anew with the master, which has no hold on what was not yet reported to it."""
@@ -116,12 +185,18 @@ class WorkerSide:
         """Stop the users, each with its last answer; report; say the last word.
 
         Messages to the master keep their order, so when the word is there, the report is too. Once:
-        a Ctrl-C reaches all processes, and stopping users twice cuts their last answers off.
+        a Ctrl-C reaches all processes, and stopping users twice cuts their last answers off. Who
+        comes second waits: the process would end before the word is out.
         """
         if self._ended_run == self._run:
+            self._word_given.wait()
             return
         self._ended_run = self._run
-        if self._runner.user_count:
-            self._runner.stop()
-        self._runner._send_stats()
-        self._runner.send_message(LAST_WORD, self._mark().to_plain())
+        self._word_given.clear()
+        try:
+            if self._runner.user_count:
+                self._runner.stop()
+            self._runner._send_stats()
+            self._runner.send_message(LAST_WORD, self._mark().to_plain())
+        finally:
+            self._word_given.set()
