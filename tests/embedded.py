@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 START_DEADLINE_S = 30.0
@@ -63,10 +64,10 @@ class Served:
             self.process.send_signal(signal_number)
         return self.process.wait(STOP_DEADLINE_S)
 
-    def counts(self) -> dict[str, int]:
-        """End it and return its own record of its work: ``acks``, ``upgrades``, ``tls_full``, …"""
+    def counts(self) -> dict[str, Any]:
+        """End it and return its own record of its work: ``acks``, ``upgrades``, ``latency``, …"""
         self.stop()
-        record: dict[str, int] = json.loads(self._record.read_text(encoding="utf-8"))
+        record: dict[str, Any] = json.loads(self._record.read_text(encoding="utf-8"))
         return record
 
 

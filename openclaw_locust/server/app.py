@@ -1,17 +1,19 @@
 """The rating service on aiohttp: which path does what, and the life of one WebSocket.
 
-Nothing is logged for a frame or a request. A message is answered in the handler itself, or by the
-:class:`~openclaw_locust.server.delay.DelayLine` where answers are delayed.
+Nothing is logged for a frame or a request. A message is answered in the handler itself, or through
+the :class:`~openclaw_locust.server.delay.DelayLine` where answers are delayed or held.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from time import monotonic_ns
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from openclaw_locust.server.garbage import GarbagePolicy
+from openclaw_locust.server.held_transport import HeldTransport
 from openclaw_locust.server.messages import BadMessageError, ack_for, refuse_binary
 
 if TYPE_CHECKING:
@@ -19,12 +21,10 @@ if TYPE_CHECKING:
 
     from openclaw_locust.server.counts import Counts
     from openclaw_locust.server.delay import DelayLine
+    from openclaw_locust.server.latency import Latency
 
 MESSAGE_LIMIT_BYTES = 64 * 1024
 """A longer message ends its connection with close code 1009."""
-
-UNREAD_LIMIT_BYTES = 1024 * 1024
-"""A client with this much of delayed answers waiting in the server does not read: it is cut off."""
 
 KEEPALIVE_S = 3600.0
 """How long an idle HTTP connection stays open: longer than any test."""
@@ -36,9 +36,17 @@ CLOSE_TIMEOUT_S = 1.0
 class CountingServer(web.Server):
     """aiohttp's low-level server that counts connections and TLS handshakes."""
 
-    def __init__(self, service: RatingService, counts: Counts, *, tls: bool) -> None:
+    def __init__(
+        self,
+        service: RatingService,
+        counts: Counts,
+        delay_line: DelayLine | None = None,
+        *,
+        tls: bool,
+    ) -> None:
         super().__init__(service.handle, access_log=None, keepalive_timeout=KEEPALIVE_S)
         self._counts = counts
+        self._delay_line = delay_line
         self._tls = tls
         self._open = 0
         self._garbage = GarbagePolicy()
@@ -51,6 +59,9 @@ class CountingServer(web.Server):
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Take in a connection; with TLS this comes after the handshake."""
         super().connection_made(handler, transport)
+        if self._delay_line is not None:
+            held = HeldTransport(transport, self._delay_line)
+            handler.transport = cast("asyncio.Transport", held)
         counts = self._counts
         self._open += 1
         counts.open_max = max(counts.open_max, self._open)
@@ -70,9 +81,16 @@ class CountingServer(web.Server):
 class RatingService:
     """The paths ``/rating``, ``/upgrade`` and ``/health``."""
 
-    def __init__(self, counts: Counts, delay_line: DelayLine | None = None) -> None:
+    def __init__(
+        self,
+        counts: Counts,
+        delay_line: DelayLine | None = None,
+        latency: Latency | None = None,
+    ) -> None:
         self._counts = counts
         self._delay_line = delay_line
+        self._latency = latency
+        self._stopping = False
         self._open: set[web.WebSocketResponse] = set()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -88,7 +106,13 @@ class RatingService:
         return web.Response(status=404, text="404: there are /rating, /upgrade and /health\n")
 
     async def close(self) -> None:
-        """Send 1001 (going away) on every open WebSocket and wait for the clients' answers."""
+        """Send 1001 (going away) on every open WebSocket and wait for the clients' answers.
+
+        This ends a stall, or none of it would leave; acks that have not left by now never do.
+        """
+        self._stopping = True
+        if self._delay_line is not None:
+            self._delay_line.release()
         await asyncio.gather(
             *(
                 socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server stops")
@@ -108,7 +132,9 @@ class RatingService:
             if self._delay_line is None:
                 await self._answer_at_once(socket)
             else:
-                await self._answer_later(socket, request.transport, self._delay_line)
+                transport = cast("HeldTransport | None", request.transport)  # see CountingServer
+                if transport is not None:  # or the client has left already
+                    await self._answer_later(socket, transport)
         finally:
             self._open.discard(socket)
         return socket
@@ -120,10 +146,15 @@ class RatingService:
             socket.send_frame,
             WSMsgType.TEXT,
         )
+        latency, read_ns = self._latency, 0
         while True:
             kind, data, _ = await receive()
             if kind is not text and kind is not WSMsgType.BINARY:
                 return  # the connection has ended; aiohttp has answered what was to answer
+            if latency is not None:
+                read_ns = monotonic_ns()
+                if not counts.ratings:
+                    latency.begin(read_ns)  # once more after a bad message: the first rating counts
             counts.messages += 1
             try:
                 answer = ack_for(data) if kind is text else refuse_binary()
@@ -134,39 +165,45 @@ class RatingService:
                 counts.ratings += 1
                 await send(answer, text)
                 counts.acks += 1
+                if latency is not None:
+                    latency.record(read_ns, monotonic_ns())
 
-    async def _answer_later(
-        self, socket: web.WebSocketResponse, transport: asyncio.Transport | None, line: DelayLine
-    ) -> None:
-        counts = self._counts
-        assert transport is not None  # an open WebSocket has one
+    async def _answer_later(self, socket: web.WebSocketResponse, transport: HeldTransport) -> None:
+        counts, latency = self._counts, self._latency
 
-        def send(answer: bytes) -> bool:
-            if socket.closed or transport.is_closing():
-                return False
-            transport.write(text_frame(answer))
-            if transport.get_write_buffer_size() > UNREAD_LIMIT_BYTES:
-                transport.abort()
-            return True
+        def send(frame: bytes) -> bool:
+            return not self._stopping and transport.answer(frame)
 
-        def send_ack(answer: bytes) -> None:
-            counts.acks += send(answer)
+        def send_ack(frame: bytes, read_ns: int) -> None:
+            if send(frame):
+                counts.acks += 1
+                if latency is not None:
+                    latency.record(read_ns, monotonic_ns())
 
-        def send_error(answer: bytes) -> None:
-            counts.errors += send(answer)
+        def send_error(frame: bytes, _read_ns: int) -> None:
+            counts.errors += send(frame)
 
         while True:
             kind, data, _ = await socket.receive()
             if kind is not WSMsgType.TEXT and kind is not WSMsgType.BINARY:
                 return
+            read_ns = monotonic_ns()
             counts.messages += 1
             try:
                 answer = ack_for(data) if kind is WSMsgType.TEXT else refuse_binary()
             except BadMessageError as refusal:
-                line.put(send_error, refusal.answer)
+                transport.put(send_error, text_frame(refusal.answer), read_ns)
             else:
+                if not counts.ratings:
+                    self._begin(read_ns)
                 counts.ratings += 1
-                line.put(send_ack, answer)
+                transport.put(send_ack, text_frame(answer), read_ns)
+
+    def _begin(self, first_rating_ns: int) -> None:
+        if self._latency is not None:
+            self._latency.begin(first_rating_ns)
+        if self._delay_line is not None:
+            self._delay_line.begin(first_rating_ns)
 
 
 def text_frame(payload: bytes) -> bytes:

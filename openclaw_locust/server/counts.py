@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from openclaw_locust.server.latency import Latency
+
 
 @dataclass(slots=True)
 class Counts:
@@ -46,8 +48,11 @@ class Counts:
         return "done " + " ".join(f"{name}={value}" for name, value in asdict(self).items())
 
 
-def write_record(path: Path, counts: Counts) -> None:
-    """Write the counts and this process's CPU time so far (seconds) to ``path`` as JSON.
+def write_record(path: Path, counts: Counts, latency: Latency) -> None:
+    """Write to ``path`` as JSON: the counts, this process's CPU time so far, and ``latency``.
+
+    CPU time is in seconds; the shape of ``latency`` is that of
+    :meth:`~openclaw_locust.server.latency.Latency.to_plain`.
 
     Raises:
         OSError: the file cannot be written.
@@ -56,5 +61,6 @@ def write_record(path: Path, counts: Counts) -> None:
     record = asdict(counts) | {
         "cpu_user_s": round(used.ru_utime, 6),
         "cpu_system_s": round(used.ru_stime, 6),
+        "latency": latency.to_plain(),
     }
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -22,6 +22,8 @@ from openclaw_locust.server.app import CLOSE_TIMEOUT_S, CountingServer, RatingSe
 from openclaw_locust.server.counts import Counts, write_record
 from openclaw_locust.server.delay import DelayLine
 from openclaw_locust.server.errors import ServerError
+from openclaw_locust.server.fault_options import Faults
+from openclaw_locust.server.latency import Latency
 
 TLS_HANDSHAKE_S = 30.0
 """How long a TLS handshake may take: thousands at one time are slow on a small machine."""
@@ -47,7 +49,8 @@ class ServeOptions:
         tls: the TLS choices; None serves plain HTTP and ``ws://``.
         ack_delay_s: seconds between a rating and its ack.
         ack_jitter_s: seconds by which the delay varies up and down, uniformly.
-        record: where the counts go at the end, if anywhere.
+        faults: what it does wrong on purpose.
+        record: where the counts and the latency of the acks go at the end, if anywhere.
         until_eof: end also when standard input ends.
     """
 
@@ -59,6 +62,7 @@ class ServeOptions:
     tls: tls.TlsChoices | None
     ack_delay_s: float
     ack_jitter_s: float
+    faults: Faults
     record: Path | None
     until_eof: bool
 
@@ -84,6 +88,7 @@ async def _serve(options: ServeOptions) -> None:
     if options.until_eof:
         _watch_stdin(loop, stop)
     counts = Counts()
+    latency = Latency() if options.record is not None else None
     temporary: Path | None = None
     delay_line: DelayLine | None = None
     try:
@@ -96,10 +101,11 @@ async def _serve(options: ServeOptions) -> None:
                     folder = temporary = Path(tempfile.mkdtemp(prefix="openclaw-locust-"))
                 files = own_files.find_or_make(folder, options.host, options.key)
             context = tls.make_context(files, options.tls)
-        if options.ack_delay_s:
-            delay_line = DelayLine(loop, options.ack_delay_s, options.ack_jitter_s)
-        service = RatingService(counts, delay_line)
-        http = CountingServer(service, counts, tls=context is not None)
+        stalls = options.faults.stalls
+        if options.ack_delay_s or stalls:
+            delay_line = DelayLine(loop, options.ack_delay_s, options.ack_jitter_s, stalls)
+        service = RatingService(counts, delay_line, latency)
+        http = CountingServer(service, counts, delay_line, tls=context is not None)
         server = await loop.create_server(
             http,
             sock=listener,
@@ -123,11 +129,14 @@ async def _serve(options: ServeOptions) -> None:
     if context is not None:
         counts.tls_failed = counts.connections - counts.tls_full - counts.tls_resumed
     say(counts.line())
-    if options.record is not None:
+    if options.record is not None and latency is not None:
         try:
-            write_record(options.record, counts)
+            write_record(options.record, counts, latency)
         except OSError as exc:
             raise ServerError(f"cannot write --record {options.record}: {exc.strerror}") from None
+    # the loop takes its signal handlers down before the process ends: a signal that comes so late
+    # could only spoil the exit code
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
 
 
 async def _goodbye(service: RatingService, http: CountingServer) -> None:

@@ -44,7 +44,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record",
         type=Path,
         metavar="FILE",
-        help="at the end, write what was done to FILE: counts and CPU time, as JSON",
+        help="at the end, write what was done to FILE as JSON: counts, CPU time, and how long each "
+        "rating was in the server",
+    )
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="do this wrong; repeatable. stall=2s@10s: from 10 s after the first rating, read on "
+        "for 2 s but answer nothing (TLS handshakes go on); what was due leaves at the end, in "
+        "order. It counts from the first rating because that is the load's begin, however long the "
+        "server has been waiting for it",
     )
     add(
         "--until-eof",
@@ -95,6 +106,7 @@ def _options(args: argparse.Namespace) -> ServeOptions:
     Raises:
         ServerError: an option is wrong or does not go with another.
     """
+    from openclaw_locust.server.fault_options import parse_faults  # noqa: PLC0415
     from openclaw_locust.server.lifecycle import ServeOptions  # noqa: PLC0415
     from openclaw_locust.server.pem_files import PemFiles  # noqa: PLC0415
     from openclaw_locust.server.tls import TlsChoices  # noqa: PLC0415
@@ -126,6 +138,7 @@ def _options(args: argparse.Namespace) -> ServeOptions:
         key=args.key,
         ack_delay_s=delay_s,
         ack_jitter_s=jitter_s,
+        faults=parse_faults(args.fault),
         record=args.record,
         until_eof=args.until_eof,
     )

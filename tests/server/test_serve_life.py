@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,8 @@ def test_it_serves_with_given_files(tmp_path: Path) -> None:
         (["--ack-delay", "soon"], "--ack-delay: 'soon' is not a duration"),
         (["--ack-delay", "1ms", "--ack-jitter", "2ms"], "--ack-jitter is larger than --ack-delay"),
         (["--record", "/no/such/folder/record.json"], "there is no folder /no/such/folder"),
+        (["--fault", "stal=1s@1s"], "no fault 'stal'; the known ones are: stall=DURATION@TIME"),
+        (["--fault", "stall=1s"], "--fault 'stall=1s': '1s' does not say when"),
         (["--no-tls", "--mtls"], "--mtls means nothing with --no-tls"),
         (["--tls-min", "1.3", "--tls-max", "1.2"], "--tls-min 1.3 is above --tls-max 1.2"),
         (["--cert", "x.pem"], "--cert and --cert-key go together"),
@@ -188,3 +191,13 @@ def test_neither_locust_nor_gevent_is_loaded() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_signals_that_come_while_it_ends_change_nothing() -> None:
+    with serve("--no-tls") as server:
+        server.process.send_signal(signal.SIGTERM)
+        while server.process.poll() is None:
+            server.process.send_signal(signal.SIGINT)
+            time.sleep(0.002)
+        assert server.process.returncode == 0
+        assert server.stderr == ""
