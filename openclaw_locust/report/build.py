@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from openclaw_locust.report.measured import Measured, measured
+from openclaw_locust.report.own_rows import differences, foreign_rows, own_failures
 from openclaw_locust.report.prefix import find_prefix
 from openclaw_locust.report.read_csv import Table, read_exceptions, read_failures, read_stats
 from openclaw_locust.report.tables import (
@@ -41,6 +43,7 @@ class Report:
         verdict: the limits held against the rows, and the exit code.
         facts: what the run says about itself; None when only Locust's CSV is there.
         problems: one line for each missing or broken file, or part of one.
+        measured: the figures of our own record; None for a run that has none.
     """
 
     source: str
@@ -49,6 +52,7 @@ class Report:
     verdict: Verdict
     facts: RunFacts | None
     problems: tuple[str, ...]
+    measured: Measured | None = None
 
     @property
     def requests(self) -> int:
@@ -94,15 +98,23 @@ def load(prefix: str) -> Report:
     return _build(prefix, tables, facts, problems)
 
 
-def from_environment(environment: Environment, facts: RunFacts | None = None) -> Report:
+def from_environment(
+    environment: Environment, facts: RunFacts | None = None, *, check_locust: bool = True
+) -> Report:
     """Return the report of the run that ``environment`` holds, to the last request.
 
     Locust's files lag behind its memory by some seconds and are never brought level at the end;
     the rows here are those that it would write.
+
+    Args:
+        environment: Locust's.
+        facts: what the run knows about itself.
+        check_locust: whether Locust's counts must be those of our own record. Not so when
+            Locust's statistics were reset in between.
     """
     from locust import stats as locust_stats  # noqa: PLC0415 - the command must start without it
 
-    percentiles = sorted({*locust_stats.PERCENTILES_TO_REPORT, 0.5, 0.95, 0.99})
+    percentiles = sorted({*locust_stats.PERCENTILES_TO_REPORT, 0.5, 0.95, 0.99, 0.999})
     rows = locust_stats.StatsCSV(environment, percentiles)
     tables: dict[str, Table | None] = {}
     for name, write in (
@@ -114,7 +126,7 @@ def from_environment(environment: Environment, facts: RunFacts | None = None) ->
         write(csv.writer(text))
         data = text.getvalue().encode("utf-8", "replace")
         tables[name] = _TABLES[name](data, f"Locust's {name}")
-    return _build("this run", tables, facts, [])
+    return _build("this run", tables, facts, [], check_locust=check_locust)
 
 
 def _read_file(prefix: str, name: str, problems: list[str]) -> Table | None:
@@ -135,26 +147,49 @@ def _build(
     tables: dict[str, Table | None],
     facts: RunFacts | None,
     problems: list[str],
+    *,
+    check_locust: bool = False,
 ) -> Report:
     stats, failures, exceptions = (
         tables[name] or _TABLES[name](b"", name) for name in ("stats", "failures", "exceptions")
     )
     found = [table for table in tables.values() if table]
     problems = [*problems, *(problem.text for table in found for problem in table.problems)]
-    percentiles = percentile_table(stats.frame)
-    requests, failed = (
-        (0, 0) if percentiles.empty else map(int, percentiles[["count", "failures"]].iloc[-1])
-    )
-    explained = int(failures.frame["count"].sum())
-    if tables["stats"] and tables["failures"] and explained != failed:
-        problems.append(
-            f"{source}: {failed} requests failed, but the failures table tells of {explained}"
-        )
+    if tables["stats"] and tables["failures"]:
+        problems += _unexplained(source, stats.frame, failures.frame)
+    own = measured(facts)
+    explained = failures.frame
+    # without rows of other user classes, nothing that Locust's files could have lost is missed
+    damage = [problem.text for problem in stats.problems if problem.loses_figures]
+    if own is not None:
+        explained = own_failures(failures.frame, own)
+        if foreign_rows(stats.frame[~stats.frame["is_total"]], own).empty:
+            damage = []
+        if check_locust:
+            problems += differences(stats.frame, own)
+    percentiles = percentile_table(stats.frame, own)
+    requests = 0 if percentiles.empty else int(percentiles["count"].iloc[-1])
     verdict = judge(
         verdict_rows(percentiles),
         facts,
         script_errors=script_errors(exceptions.frame),
-        damage=[problem.text for problem in stats.problems if problem.loses_figures],
+        damage=damage,
     )
-    errors = error_table(failures.frame, exceptions.frame, facts.samples if facts else (), requests)
-    return Report(source, percentiles, errors, verdict, facts, tuple(problems))
+    errors = error_table(
+        explained,
+        exceptions.frame,
+        facts.samples if facts else (),
+        requests,
+        counted=own.known_classes if own else (),
+    )
+    return Report(source, percentiles, errors, verdict, facts, tuple(problems), own)
+
+
+def _unexplained(source: str, stats: pd.DataFrame, failures: pd.DataFrame) -> list[str]:
+    """Return a line when Locust's table of failures does not tell of all that failed."""
+    table = percentile_table(stats)
+    failed = 0 if table.empty else int(table["failures"].iloc[-1])
+    explained = int(failures["count"].sum())
+    if explained == failed:
+        return []
+    return [f"{source}: {failed} requests failed, but the failures table tells of {explained}"]

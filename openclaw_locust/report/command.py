@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-write", action="store_true", help="do not write PREFIX_report.md beside the files"
     )
     parser.epilog = (
-        "Exit code: 0 every limit holds, 99 a limit is crossed, 1 the run failed or nothing was "
-        "measured, 2 nothing to report on."
+        "Exit code: 0 every limit holds, 99 a limit is crossed, 98 the run is incomplete or "
+        "invalid, 1 it failed or nothing was measured, 2 nothing to report on."
     )
 
 

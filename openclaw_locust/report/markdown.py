@@ -12,16 +12,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_locust.failures import CLASSES
+from openclaw_locust.files import replace_file
 from openclaw_locust.report import wording
-from openclaw_locust.report.marks import table_rows
+from openclaw_locust.report.marks import FigureTable, percentile_table
 from openclaw_locust.report.numbers import format_count, format_share
+from openclaw_locust.report.sections import (
+    extra_answers,
+    generator_lines,
+    imbalance,
+    ledger_rows,
+    phases_table,
+    stages_table,
+    thresholds_table,
+)
 from openclaw_locust.report.tables import optional
-from openclaw_locust.results import replace_file
 
 if TYPE_CHECKING:
     from openclaw_locust.report.build import Report
 
 REPORT_SUFFIX = "_report.md"
+
+_PHASES_LEGEND = (
+    "Milliseconds. The share is of the time of all phases of a connection, or of the response time."
+)
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]#|~$]")
 _LIST_MARK = re.compile(r"^(\d+(?=[.)])|(?=[-+=]))(.)")
@@ -46,12 +59,20 @@ def to_markdown(report: Report) -> str:
         f"# {' '.join(map(escape, wording.title(report)))}",
         f"**{escape(wording.verdict(report))}**",
         escape(wording.subtitle(report)),
+        _sentence(wording.model(report)),
+        _sentence(wording.excluded(report)),
     ]
     if alerts := wording.alerts(report):
         parts.append(_list(f"**{escape(line)}**" for line in alerts))
     parts += ["## Response times", _percentiles(report)]
+    parts += _section("Thresholds", "Threshold", thresholds_table(report.verdict.checks))
+    parts += _ledger(report)
     if not report.errors.empty:
         parts += ["## Errors", _errors(report)]
+    parts += _section("Stages", "Stage", stages_table(report), "Milliseconds.")
+    parts += _section("Phases", "Phase", phases_table(report), _PHASES_LEGEND)
+    if lines := generator_lines(report):
+        parts += ["## Generator", _list(map(escape, lines))]
     if facts and facts.details:
         parts += ["## Connections", _list(map(escape, facts.details))]
     if report.problems:
@@ -71,23 +92,40 @@ def escape(text: str) -> str:
 
 
 def _percentiles(report: Report) -> str:
-    rows = table_rows(report)
-    if not rows:
+    table = percentile_table(report)
+    if not table.rows:
         return "No request was recorded."
-    titles = [" ".join(column).strip() for column in wording.COLUMNS]
-    header = ["Request", *(title.translate(_ENTITIES) for title in titles)]
-    cells = [
+    legend = "Milliseconds; ✓ holds its limit, ✗ does not, – is no data. The last row is the total."
+    notes = map(escape, wording.footnotes(report))
+    return "\n\n".join([legend, _figures("Request", table), *notes])
+
+
+def _section(title: str, label: str, table: FigureTable, legend: str = "") -> list[str]:
+    return [f"## {title}", legend, _figures(label, table)] if table.rows else []
+
+
+def _figures(label: str, table: FigureTable) -> str:
+    titles = [f"{column.title} {column.limit}".strip() for column in table.columns]
+    header = [label, *(title.translate(_ENTITIES) for title in titles)]
+    rows = [
         [
             f"**{escape(row.label)}**" if row.is_total else escape(row.label),
             *(cell.text.strip().translate(_ENTITIES) for cell in row.cells),
         ]
-        for row in rows
+        for row in table.rows
     ]
-    legend = (
-        "Milliseconds; ✓ is under its limit, ✗ is not, – is no data. The last row is the total."
-    )
-    table = _table(header, "l" + "r" * len(titles), cells)
-    return "\n\n".join([legend, table, *map(escape, wording.footnotes(report))])
+    return _table(header, "l" + "r" * len(titles), rows)
+
+
+def _ledger(report: Report) -> list[str]:
+    rows = ledger_rows(report)
+    if not rows:
+        return []
+    cells = [(name, count, share.translate(_ENTITIES)) for name, count, share in rows]
+    unequal = imbalance(report)
+    says = f"**{escape(unequal)}**" if unequal else "The outcomes add up to the sends."
+    table = _table(("Sends", "Count", "Share"), "lrr", cells)
+    return ["## Ledger", table, says, _sentence(extra_answers(report))]
 
 
 def _errors(report: Report) -> str:
@@ -113,6 +151,10 @@ def _errors(report: Report) -> str:
 def _table(header: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:
     rule = ["---:" if side == "r" else "---" for side in align]
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
+
+
+def _sentence(text: str) -> str:
+    return escape(f"{text[:1].upper()}{text[1:]}.") if text else ""
 
 
 def _list(lines: Iterable[str]) -> str:

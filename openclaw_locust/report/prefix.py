@@ -13,6 +13,7 @@ SUFFIXES = (
     "_results.json",
     "_stats_history.csv",
     "_report.md",
+    ".hlog",
 )
 """The files of one set; the first four are what a report can be made of."""
 

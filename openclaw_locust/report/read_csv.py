@@ -27,6 +27,7 @@ _FIGURES = {
     "p50_ms": ("50%", "Median Response Time"),
     "p95_ms": ("95%",),
     "p99_ms": ("99%",),
+    "p999_ms": ("99.9%",),
 }
 """Our column, and Locust's names for it, the better first."""
 
@@ -54,9 +55,9 @@ def read_stats(data: bytes, file: str) -> Table:
 
     The frame has a row for each request type and name, and the total as its last row if the file
     has one: ``type``, ``name`` (string), ``is_total`` (bool), ``count``, ``failures`` (int64),
-    ``rate`` (1/s), ``average_ms``, ``min_ms``, ``max_ms``, ``p50_ms``, ``p95_ms``, ``p99_ms``
-    (Float64, milliseconds, <NA> where the file has none). The figures are Locust's own: a row
-    without answers has zeros here.
+    ``rate`` (1/s), ``average_ms``, ``min_ms``, ``max_ms``, ``p50_ms``, ``p95_ms``, ``p99_ms``,
+    ``p999_ms`` (Float64, milliseconds, <NA> where the file has none). The figures are Locust's
+    own: a row without answers has zeros here.
     """
     records = read_records(data, file, STATS_COLUMNS)
     faults = records.faults
@@ -81,7 +82,7 @@ def read_stats(data: bytes, file: str) -> Table:
         {
             "type": _texts(rows, total, "type"),
             "name": _texts(rows, total, "name"),
-            "is_total": [False] * len(rows) + [True] * has_total,
+            "is_total": pd.Series([False] * len(rows) + [True] * has_total, dtype="bool"),
             "count": _counts(rows, total, "count"),
             "failures": _counts(rows, total, "failures"),
             **{figure: _floats(rows, total, figure) for figure in _FIGURES},

@@ -1,20 +1,31 @@
-"""From Locust's typed frames to the two tables of the report. Pure pandas, no I/O."""
+"""From Locust's typed frames and our own record to the report's two tables. Pure pandas, no I/O."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from openclaw_locust.failures import CLASSES, printable
+from openclaw_locust.measure.histogram import Histogram
+from openclaw_locust.report.measured import Measured
+from openclaw_locust.report.own_rows import figures_frame, foreign_rows
 from openclaw_locust.results import Sample
-from openclaw_locust.verdict import Row
+from openclaw_locust.verdict import LATENCY_METRICS, Row
 
-PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
-LATENCIES = (*PERCENTILES, "max_ms")
+PERCENTILES = ("p50_ms", "p95_ms", "p99_ms", "p999_ms")
+
+COLUMNS: dict[str, str] = {
+    **dict.fromkeys(("name", "type"), "string"),
+    **dict.fromkeys(("count", "failures"), "int64"),
+    **dict.fromkeys(("rate", "mean_ms", *PERCENTILES, "max_ms"), "Float64"),
+}
+"""The percentile table's columns and their types."""
+
+_LATENCIES = ("mean_ms", *PERCENTILES, "max_ms")
 
 SCRIPT_CLASS = "app.script"
 LOCUSTFILE = "locustfile"
@@ -31,26 +42,44 @@ _OUR_ERROR = re.compile(r"(?:[A-Za-z_][\w.]*\()?(['\"]?)([a-z0-9_.]+)\1,?\)?", r
 _CATCH_RESPONSE = re.compile(r"CatchResponseError\((['\"])(.*)\1,?\)", re.DOTALL)
 
 
-def percentile_table(stats: pd.DataFrame) -> pd.DataFrame:
-    """Return the percentile table from :func:`~openclaw_locust.report.read_csv.read_stats`.
+def percentile_table(stats: pd.DataFrame, measured: Measured | None = None) -> pd.DataFrame:
+    """Return the percentile table.
 
-    One row for each request type and name in Locust's order; the last row is the total (made from
-    the others when Locust's was lost, then without percentiles, which cannot be added). No rows
-    at all for a run without any.
+    One row for each request type and name, first those of our own record; the last row is the
+    total. No rows at all for a run without any.
 
     ==================== ======= ==========================================================
     name, type           string  Locust's name and request type; the total has an empty type
     count, failures      int64   requests, and how many of them failed
-    rate                 Float64 requests per second over the whole run
-    p50_ms p95_ms p99_ms Float64 milliseconds; <NA> is no data
-    max_ms               Float64 milliseconds; <NA> is no data
+    rate                 Float64 requests per second, over the run without its warm-up
+    mean_ms              Float64 milliseconds; <NA> is no data
+    p50_ms p95_ms p99_ms Float64 the same
+    p999_ms max_ms       Float64 the same
     ==================== ======= ==========================================================
+
+    Args:
+        stats: from :func:`~openclaw_locust.report.read_csv.read_stats`.
+        measured: the figures of our own record, which take the place of Locust's.
 
     A row has no data where nothing was answered. Locust writes zeros there, and where failures
     carry a time (as ``HttpUser``'s do) the times of failures: those are no latency.
     """
-    table = stats.copy()
-    figures = [*LATENCIES, "min_ms"]
+    if measured is None:
+        return _locust_table(stats)[list(COLUMNS)]
+    own = figures_frame(measured.requests, COLUMNS)
+    others = _locust_table(foreign_rows(stats[~stats["is_total"]], measured))
+    others = others[list(COLUMNS)].iloc[:-1]
+    table = pd.concat([own, others], ignore_index=True)
+    if table.empty:
+        return table
+    total = _total(measured) if others.empty else _sum(table)
+    return pd.concat([table, total], ignore_index=True)
+
+
+def _locust_table(stats: pd.DataFrame) -> pd.DataFrame:
+    """Return Locust's rows, mended, and their total behind them."""
+    table = stats.rename(columns={"average_ms": "mean_ms"})
+    figures = [*_LATENCIES, "min_ms"]
     answered = (table["count"] > table["failures"]) & ~_only_zeros(table)
     table[figures] = table[figures].where(answered)
     for column in PERCENTILES:
@@ -62,24 +91,49 @@ def percentile_table(stats: pd.DataFrame) -> pd.DataFrame:
         table[column] = values.mask((values > table["max_ms"]).fillna(False), table["max_ms"])
     if len(table) and not table["is_total"].any():
         table = pd.concat([table, _sum(table)], ignore_index=True)
-    return table[["name", "type", "count", "failures", "rate", *LATENCIES]]
+    return table
 
 
 def _only_zeros(table: pd.DataFrame) -> pd.Series:
     """Whether nothing was timed: Locust then writes 0 everywhere, the exact maximum included."""
-    return (table[[*LATENCIES, "average_ms"]].fillna(0) == 0).all(axis=1)
+    return (table[list(_LATENCIES)].fillna(0) == 0).all(axis=1)
 
 
 def _sum(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the total of rows, without the percentiles and the mean, which cannot be added."""
     total = table[["count", "failures", "rate"]].sum().to_frame().T
     total = total.assign(name=_TOTAL_NAME, type="", max_ms=table["max_ms"].max())
     total = total.reindex(columns=table.columns)
-    return total.astype(table.dtypes.drop("is_total").to_dict())
+    return total.astype(table.dtypes.drop("is_total", errors="ignore").to_dict())
+
+
+def _total(measured: Measured) -> pd.DataFrame:
+    """Return the total of our own rows: their histograms together."""
+    whole = Histogram()
+    for row in measured.requests:
+        if row.histogram is not None:
+            whole.merge(row.histogram)
+    figures = {
+        "name": _TOTAL_NAME,
+        "type": "",
+        "count": sum(row.count for row in measured.requests),
+        "failures": sum(row.failures for row in measured.requests),
+        "rate": sum(row.rate or 0.0 for row in measured.requests),
+        "mean_ms": _ms(whole.mean_us()),
+        "max_ms": _ms(whole.max_us if whole.counts else None),
+    }
+    found = whole.percentiles_us((50, 95, 99, 99.9))
+    figures |= dict(zip(PERCENTILES, map(_ms, found), strict=True))
+    return pd.DataFrame([figures], columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _ms(microseconds: float | None) -> float | None:
+    return None if microseconds is None else microseconds / 1000
 
 
 def verdict_rows(percentiles: pd.DataFrame) -> list[Row]:
     """Return the rows that are judged: all but the total."""
-    columns = ["type", "name", "count", "failures", *PERCENTILES]
+    columns = ["type", "name", "count", "failures", *LATENCY_METRICS]
     return [
         Row(type_, name, int(count), int(failures), *(map(optional, figures)))
         for type_, name, count, failures, *figures in percentiles[columns]
@@ -98,6 +152,7 @@ def error_table(
     exceptions: pd.DataFrame,
     samples: Iterable[Sample],
     requests: int,
+    counted: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return the error table, the most frequent first.
 
@@ -117,6 +172,8 @@ def error_table(
         samples: what the run saw of each class. A class that only they know (it belongs to no
             request of its own) gets a row too.
         requests: all requests of the run, the failed ones among them.
+        counted: classes of which ``failures`` tells all, so that a sample or an exception alone
+            makes no row of them: it was of the warm-up.
     """
     samples = list(samples)
     texts = {sample.class_name: _sample_text(sample) for sample in samples}
@@ -128,14 +185,15 @@ def error_table(
         row.where[printable(f"{type_} {name}".strip())] = None
     for message, count in _tuples(exceptions, "message", "count"):
         class_name = _class_of_exception(message)
-        if class_name != SCRIPT_CLASS and class_name in rows:
+        if class_name != SCRIPT_CLASS and (class_name in rows or class_name in counted):
             continue  # a failure of ours that went on through the locustfile: counted above
         row = rows.setdefault(class_name, _ErrorRow())
         row.count += count
         row.where[LOCUSTFILE] = None
         texts.setdefault(class_name, printable(message, FOREIGN_LENGTH))
     for sample in samples:
-        if sample.class_name not in rows and sample.count > 0:
+        known = sample.class_name in rows or sample.class_name in counted
+        if not known and sample.count > 0:
             rows[sample.class_name] = _ErrorRow(sample.count)
     return _error_frame(rows, texts, requests)
 

@@ -15,14 +15,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from openclaw_locust.report import wording
+from openclaw_locust.report import sections, wording
 from openclaw_locust.report.numbers import THIN_SPACE
-from openclaw_locust.report.terminal_tables import errors_block, percentiles_block
+from openclaw_locust.report.terminal_tables import errors_block, figure_lines, percentiles_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from openclaw_locust.report.build import Report
+    from openclaw_locust.report.marks import FigureTable
 
 MAX_WIDTH = 160
 """Wider lines of prose are hard to follow."""
@@ -104,8 +105,16 @@ def _blocks(report: Report, width: int) -> Iterable[RenderableType]:
     facts = report.facts
     yield _heading(report)
     yield percentiles_block(report, width)
+    # the defaults are marked in the table already
+    given = [check for check in report.verdict.checks if not wording.is_default(check)]
+    yield from _figures("Thresholds", sections.thresholds_table(given), width)
+    yield from _accounts(report)
     if not report.errors.empty:
         yield errors_block(report, width)
+    goal = facts.goal if facts else ()
+    yield from _figures("Stages", sections.stages_table(report, goal), width)
+    if not sections.phases_line(report):
+        yield from _figures("Phases in ms", sections.phases_table(report), width)
     if facts and facts.details:
         yield _list("Connections", facts.details)
     if report.problems:
@@ -117,10 +126,34 @@ def _blocks(report: Report, width: int) -> Iterable[RenderableType]:
 def _heading(report: Report) -> RenderableType:
     what, which = wording.title(report)
     lines: list[RenderableType] = [Text.assemble(f"{what} ", (which, "bold"))]
-    known = filter(None, (wording.subtitle(report), wording.settings(report)))
-    lines += [Text(line, style="dim") for line in known]
+    known = (wording.subtitle(report), wording.settings(report), wording.model(report))
+    lines += [Text(line, style="dim") for line in (*known, wording.excluded(report)) if line]
     lines += [_item("!", line, "bold yellow") for line in wording.alerts(report)]
     return Group(*lines)
+
+
+def _accounts(report: Report) -> Iterable[RenderableType]:
+    """Yield what is said in a line each: sends, phases and generator."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    parts = {
+        "Ledger": [sections.ledger_line(report), sections.extra_answers(report)],
+        "Phases": [sections.phases_line(report)],
+        "Generator": sections.generator_lines(report),
+    }
+    for title, lines in parts.items():
+        for index, line in enumerate(filter(None, lines)):
+            table.add_row("" if index else title, Text(wording.one_line(line)))
+    if imbalance := sections.imbalance(report):
+        table.add_row("", Text(imbalance, style="bold red"))
+    if table.row_count:
+        yield table
+
+
+def _figures(title: str, table: FigureTable, width: int) -> Iterable[RenderableType]:
+    if table.rows:
+        yield Group(Text(title, style="bold"), *figure_lines(table, width))
 
 
 def _list(title: str, lines: Iterable[str]) -> RenderableType:

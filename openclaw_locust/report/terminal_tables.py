@@ -1,8 +1,8 @@
-"""The report's two tables as rich renderables."""
+"""The report's tables as rich renderables."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, chop_cells
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from openclaw_locust.report import wording
-from openclaw_locust.report.marks import Cell, State, table_rows
+from openclaw_locust.report.marks import Cell, FigureTable, State, TableRow, percentile_table
 from openclaw_locust.report.numbers import format_count, format_share
 from openclaw_locust.report.tables import optional
 
@@ -25,74 +25,112 @@ _GAPS = (2, 1)
 """Blanks between columns, the better first."""
 
 _LABEL_WIDTH = 24
-"""A label beside its figures gets at least this much, else it goes on a line of its own."""
+"""A request's name beside its figures gets this much, else it goes on a line of its own."""
 
 _STYLES: dict[State, str] = {"passed": "green", "crossed": "bold red", "plain": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Column widths; without a label width the labels stand on lines of their own."""
+    """The columns that have room, by index, and the widths of all.
+
+    Without a label width the labels stand on lines of their own.
+    """
 
     label: int
-    figures: tuple[int, ...]
+    shown: tuple[int, ...]
+    sizes: tuple[int, ...]
     gap: int
+
+    @property
+    def width(self) -> int:
+        return self.label + sum(self.gap + self.sizes[index] for index in self.shown)
 
 
 def percentiles_block(report: Report, width: int) -> RenderableType:
     """Return the percentile table, each figure marked against its limit."""
-    rows = table_rows(report)
+    table = percentile_table(report)
     title = Text("Response times in ms", style="bold")
-    if not rows:
+    if not table.rows:
         return Group(title, Text("No request was recorded."))
-    title.append("  ✓ under its limit  ✗ not", style="dim")
-    layout = _layout([row.label for row in rows], [row.cells for row in rows], width)
-    headers = [Text(line, style="dim") for line in _header_lines(layout)]
-    rule = Text("─" * min(width, max(cell_len(line.plain) for line in headers)), style="dim")
-    lines: list[RenderableType] = [title, *headers, rule]
-    for row in rows:
+    title.append("  ✓ holds its limit  ✗ does not", style="dim")
+    notes = [Text(note, style="dim") for note in wording.footnotes(report)]
+    return Group(title, *figure_lines(table, width, _LABEL_WIDTH), *notes)
+
+
+def figure_lines(table: FigureTable, width: int, label_width: int | None = None) -> list[Text]:
+    """Return a table of figures with its header, not wider than asked for where that can be.
+
+    Args:
+        table: what to show.
+        width: columns.
+        label_width: the least room for labels beside the figures; by default that of the longest.
+    """
+    layout = _layout(table, width, label_width)
+    headers = [(column.title, column.limit) for column in table.columns]
+    lines = []
+    for texts in zip(*headers, strict=True):
+        if any(texts):
+            cells = [Cell(text) for text in texts]
+            lines.append(_figures(cells, layout, " " * layout.label, "dim"))
+    rule = Text("─" * min(width, layout.width), style="dim")
+    lines.append(rule)
+    for row in table.rows:
         if row.is_total:
             lines.append(rule)
-        lines += _row_lines(row.label, row.cells, layout, width)
-    lines += [Text(note, style="dim") for note in wording.footnotes(report)]
-    return Group(*lines)
+        lines += _row_lines(row, layout, width)
+    return lines
 
 
-def _layout(labels: list[str], rows: list[list[Cell]], width: int) -> _Layout:
-    figures = tuple(
-        max(cell_len(text) for text in (*column, *(row[index].text for row in rows)))
-        for index, column in enumerate(wording.COLUMNS)
+def _layout(table: FigureTable, width: int, label_width: int | None) -> _Layout:
+    """Return the roomiest layout that fits.
+
+    Rather than put each label on a line of its own, columns that can be spared are left out: the
+    Markdown has them all.
+    """
+    sizes = tuple(
+        max(map(cell_len, (column.title, column.limit, *(row.cells[i].text for row in table.rows))))
+        for i, column in enumerate(table.columns)
     )
-    longest = max(map(cell_len, labels))
-    for gap in _GAPS:
-        room = width - sum(figures) - gap * len(figures)
-        if room >= min(longest, _LABEL_WIDTH):
-            return _Layout(min(room, longest), figures, gap)
-    fitting = [gap for gap in _GAPS if sum(figures) + gap * len(figures) <= width]
-    return _Layout(0, figures, (fitting or _GAPS[-1:])[0])
-
-
-def _header_lines(layout: _Layout) -> list[str]:
-    return [
-        " " * layout.label
-        + "".join(
-            " " * (layout.gap + size - len(column[line])) + column[line]
-            for column, size in zip(wording.COLUMNS, layout.figures, strict=True)
+    longest = max((cell_len(row.label) for row in table.rows), default=0)
+    choices = [
+        _Layout(
+            0,
+            tuple(i for i, each in enumerate(table.columns) if each.spare not in gone),
+            sizes,
+            gap,
         )
-        for line in (0, 1)
+        for gone in _gone(table)
+        for gap in _GAPS
     ]
+    for choice in choices:
+        room = width - choice.width
+        if room >= min(longest, label_width or longest):
+            return replace(choice, label=min(room, longest))
+    return next((choice for choice in choices if choice.width <= width), choices[-1])
 
 
-def _row_lines(label: str, cells: list[Cell], layout: _Layout, width: int) -> list[Text]:
-    figures = Text()
-    for cell, size in zip(cells, layout.figures, strict=True):
-        figures.append(" " * (layout.gap + size - cell_len(cell.text)))
-        figures.append(cell.text, style=_STYLES[cell.state])
-    first, *others = chop_cells(label, layout.label or width) or [""]
+def _gone(table: FigureTable) -> list[set[int]]:
+    """Return which ranks of columns are left out, from none to all that can be spared."""
+    ranks = sorted({column.spare for column in table.columns} - {0})
+    return [set(ranks[:number]) for number in range(len(ranks) + 1)]
+
+
+def _figures(cells: list[Cell], layout: _Layout, label: str, style: str = "") -> Text:
+    line = Text(label, style=style)
+    for index in layout.shown:
+        cell = cells[index]
+        line.append(" " * (layout.gap + layout.sizes[index] - cell_len(cell.text)))
+        line.append(cell.text, style=_STYLES[cell.state])
+    return line
+
+
+def _row_lines(row: TableRow, layout: _Layout, width: int) -> list[Text]:
+    first, *others = chop_cells(row.label, layout.label or width) or [""]
     if not layout.label:
-        return [Text(first), *map(Text, others), figures]
-    beside = Text(first + " " * (layout.label - cell_len(first))).append_text(figures)
-    return [beside, *map(Text, others)]
+        return [Text(first), *map(Text, others), _figures(row.cells, layout, "")]
+    beside = first + " " * (layout.label - cell_len(first))
+    return [_figures(row.cells, layout, beside), *map(Text, others)]
 
 
 def errors_block(report: Report, width: int) -> RenderableType:

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING
 
 from openclaw_locust.durations import format_duration
 from openclaw_locust.failures import printable
-from openclaw_locust.report.numbers import format_ms, format_share
-from openclaw_locust.verdict import LATENCY_METRICS, LIMITS, RELATIONS, Check, Metric
+from openclaw_locust.judging.checks import RELATIONS, Check, Of, Op
+from openclaw_locust.report.numbers import (
+    THIN_SPACE,
+    format_count,
+    format_ms,
+    format_number,
+    format_seconds,
+    format_share,
+)
+from openclaw_locust.verdict import LATENCY_METRICS, LIMITS
 
 if TYPE_CHECKING:
     from openclaw_locust.report.build import Report
@@ -15,37 +23,34 @@ if TYPE_CHECKING:
 LABEL_LENGTH = 80
 """How much of a row's name a sentence shows."""
 
-METRIC_TITLES: dict[Metric, str] = {
-    "errors": "errors",
-    "p50_ms": "P50",
-    "p95_ms": "P95",
-    "p99_ms": "P99",
-}
-
 NONE = "–"
 """No data."""
 
+_WHOLES: dict[Of, str] = {
+    "requests": "requests",
+    "connections": "connections",
+    "acks": "acks",
+    "planned": "planned ratings",
+}
 
-def limit(metric: Metric) -> str:
-    """Return one limit as the header of its column shows it."""
-    value = LIMITS[metric]
-    return f"< {format_share(value)}" if metric == "errors" else f"< {value:g}"
+_NOT: dict[Op, str] = {
+    "<": "not under",
+    "<=": "not at most",
+    ">": "not above",
+    ">=": "not at least",
+}
 
+CLOSED = "closed model: each user waits for its ack before its next rating"
 
-COLUMNS: tuple[tuple[str, str], ...] = (
-    ("requests", ""),
-    ("failed", ""),
-    (METRIC_TITLES["errors"], limit("errors")),
-    ("per s", ""),
-    *((METRIC_TITLES[metric], limit(metric)) for metric in LATENCY_METRICS),
-    ("max", ""),
+CLOSED_P99 = (
+    "P99 in the closed model: a stall of the server also stops the senders, so it does not show "
+    "what arrivals would have met (coordinated omission)."
 )
-"""The figures of the percentile table: title and limit."""
 
 
 def one_line(text: str, length: int = 1000) -> str:
-    """Return a text from outside as it may be shown."""
-    return printable(text, length)
+    """Return a text from outside as it may be shown; the blank between groups of digits stays."""
+    return THIN_SPACE.join(printable(part, length) for part in text.split(THIN_SPACE))
 
 
 def text_or_none(value: object) -> str | None:
@@ -77,59 +82,158 @@ def subtitle(report: Report) -> str:
     return printable(", ".join(part for part in parts if part))
 
 
+def model(report: Report) -> str:
+    """Return what decided when a rating was sent; empty when it is not known."""
+    if report.facts is None:
+        return ""
+    known = report.facts.model
+    if known.kind == "closed":
+        return CLOSED
+    return one_line(
+        f"open model: {known.rate} {known.arrivals} arrivals, up to {known.in_flight} in flight "
+        "per connection; response time counts from the intended send"
+    )
+
+
+def excluded(report: Report) -> str:
+    """Return what is in no figure; empty when all is."""
+    facts, found = report.facts, report.measured
+    if facts is None or found is None or not facts.warm_up_s:
+        return ""
+    return (
+        f"the first {facts.warm_up_s} s (warm-up) are excluded from every figure: "
+        f"{_plural(found.excluded_sends, 'rating')}; Locust's own tables and CSV hold them too"
+    )
+
+
 def alerts(report: Report) -> list[str]:
-    """Return the lines that no reader may miss: what is missing, then the run's notes."""
+    """Return the lines that no reader may miss: what spoils the figures, then the run's notes."""
     facts = report.facts
-    return [f"INCOMPLETE: {line}" for line in facts.incomplete] + [*facts.notes] if facts else []
+    if facts is None:
+        return []
+    lines = [f"INCOMPLETE: {line}" for line in facts.incomplete]
+    lines += [f"INVALID: {line}" for line in facts.invalid]
+    if facts.aborted is not None:
+        lines.append(f"ABORTED: {facts.aborted}")
+    return [*lines, *facts.notes]
 
 
 def limits() -> str:
-    """Return the limits in one line."""
-    latencies = [f"{METRIC_TITLES[metric]} < {LIMITS[metric]:g} ms" for metric in LATENCY_METRICS]
+    """Return the default limits in one line."""
+    latencies = [f"{metric_title(name)} < {LIMITS[name]:g} ms" for name in LATENCY_METRICS]
     return ", ".join([*latencies, f"errors < {format_share(LIMITS['errors'])}"])
+
+
+def metric_title(metric: str) -> str:
+    """Return a metric as the head of a column: ``P99.9`` for ``p999_ms``."""
+    name = metric.removesuffix("_ms")
+    if not name[1:].isdecimal():
+        return name
+    digits = name[1:]
+    return (
+        "P100" if digits == "100" else f"P{digits[:2]}" + (f".{digits[2:]}" if digits[2:] else "")
+    )
+
+
+def limit_text(check: Check) -> str:
+    """Return a limit as the header of its column shows it: ``< 250``."""
+    share = check.metric == "errors"
+    return f"{check.op} {format_share(check.limit) if share else f'{check.limit:.15g}'}"
+
+
+def quantity(check: Check, value: float) -> str:
+    """Return a value of a check's metric with its unit."""
+    if check.metric == "errors":
+        return format_share(value)
+    if check.metric == "rate":
+        return f"{format_number(value)}/s"
+    return f"{format_ms(value)} ms"
+
+
+def limit(check: Check) -> str:
+    """Return a check's limit with its unit; it is shown as it was given, and never cut."""
+    if check.metric == "errors":
+        return format_share(check.limit)
+    return f"{check.limit:.15g}" + ("/s" if check.metric == "rate" else " ms")
+
+
+def window(check: Check) -> str:
+    """Return where the worst window lies; empty for a check of the whole run."""
+    if check.window_s is None or check.at_s is None:
+        return ""
+    return f"{check.window_s} s from {format_seconds(check.at_s)} on"
 
 
 def verdict(report: Report) -> str:
     """Return the verdict in one line, the one that ends every report."""
     found = report.verdict
     if found.status == "passed":
-        return f"PASSED (exit {found.exit_code}): every limit holds ({limits()})"
-    if found.status == "incomplete":
-        return f"INCOMPLETE (exit {found.exit_code}): {printable(found.reason or '')}"
+        return f"PASSED (exit {found.exit_code}): {_what_holds(report)}"
+    if found.status in ("incomplete", "invalid"):
+        reason = printable(found.reason or "")
+        return f"{found.status.upper()} (exit {found.exit_code}): {reason}"
     start = f"FAILED (exit {found.exit_code}): "
     if found.status == "failed":
         return start + printable(found.reason or "") + _most_frequent_error(report)
     first, *others = found.crossed
-    more = f"; {_plural(len(others), 'further limit')} crossed" if others else ""
-    return start + crossing(first) + more
+    if not others:
+        return start + crossing(first)
+    verb = "is" if len(others) == 1 else "are"
+    return f"{start}{crossing(first)}; {_plural(len(others), 'further limit')} {verb} crossed"
 
 
 def crossing(check: Check) -> str:
     """Return one crossed limit as a sentence without its full stop."""
-    metric = METRIC_TITLES[check.metric].lower()
     row = printable(check.row, LABEL_LENGTH)
+    at = window(check)
+    within = f" in the {at}" if at else ""
+    verb = f"is {_NOT[check.op]} {limit(check)}"
     if check.of != "requests":
         what = RELATIONS[check.type].what
+        whole = _WHOLES[check.of]
         if check.value is None:
-            return f"{row}: {what}, and it is not known of how many {check.of}"
-        share = f"{format_share(check.value)} of the {check.of}"
-        return f"{row}: {what} are {share}, which is not under {format_share(check.limit)}"
-    if check.metric == "errors":
-        share = format_share(check.value or 0.0)
-        return f"{row} errors {share}, which is not under {format_share(check.limit)}"
+            return f"{row}: {what}, and it is not known of how many {whole}"
+        share = f"{format_share(check.value)} of the {whole}{within}"
+        return f"{row}: {what} are {share}, which {verb}"
+    metric = metric_title(check.metric).lower()
     if check.value is None:
-        return f"{row} {metric} has no data, so it is not under {check.limit:g} ms"
-    return f"{row} {metric} {format_ms(check.value)} ms is not under {check.limit:g} ms"
+        no_data = f"{row} {metric} has no data{within}"
+        return f"{no_data}, so it {verb}"
+    if check.metric == "errors":
+        return f"{row} errors {format_share(check.value)}{within}, which {verb}"
+    return f"{row} {metric} {quantity(check, check.value)}{within} {verb}"
 
 
 def footnotes(report: Report) -> list[str]:
     """Return what must be said below the percentile table."""
     found = {check.type for check in report.verdict.checks if check.of != "requests"}
-    return [
-        f"{name}: {relation.what}; their errors are a share of the {relation.of}."
+    notes = [
+        f"{name}: {relation.what}; their errors are a share of the {_WHOLES[relation.of]}."
         for name, relation in RELATIONS.items()
         if name in found
     ]
+    facts = report.facts
+    has_acks = "ACK" in report.percentiles["type"].tolist()
+    if facts is not None and facts.model.kind == "closed" and has_acks:
+        notes.append(CLOSED_P99)
+    return notes
+
+
+def is_default(check: Check) -> bool:
+    """Whether a check is one of the limits that hold when nothing else is said."""
+    known = {str(metric): value for metric, value in LIMITS.items()}
+    plain = check.op == "<" and check.window_s is None
+    return plain and known.get(check.metric) == check.limit
+
+
+def _what_holds(report: Report) -> str:
+    checks = report.verdict.checks
+    if not checks:
+        return "no limit was set"
+    if all(map(is_default, checks)):
+        return f"every limit holds ({limits()})"
+    texts = dict.fromkeys(check.threshold for check in checks)
+    return f"every limit holds ({printable(', '.join(texts))})"
 
 
 def _most_frequent_error(report: Report) -> str:
@@ -140,4 +244,4 @@ def _most_frequent_error(report: Report) -> str:
 
 
 def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
+    return f"{format_count(count)} {noun}{'' if count == 1 else 's'}"

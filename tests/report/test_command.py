@@ -64,7 +64,7 @@ def test_the_exit_code_is_the_verdict_s(
 
 
 @pytest.mark.parametrize(
-    "suffix", ["", "_", "_stats.csv", "_failures.csv", "_exceptions.csv", "_report.md"]
+    "suffix", ["", "_", "_stats.csv", "_failures.csv", "_exceptions.csv", "_report.md", ".hlog"]
 )
 def test_the_prefix_or_any_file_of_the_set_names_the_run(
     report: Report, tmp_path: Path, suffix: str

@@ -29,12 +29,16 @@ NAMES = [
 ]
 
 LOCUSTFILE = f"""
+import dataclasses
+import json
 import pathlib
 
 import gevent
 from locust import User, constant, events, task
 
 from openclaw_locust.failures import Failure
+from openclaw_locust.measure.recorder import Recorder
+from openclaw_locust.measure.series import Series
 from openclaw_locust.report.build import from_environment
 from openclaw_locust.report.json_output import to_json
 from openclaw_locust.results import RunFacts, Sample
@@ -45,6 +49,22 @@ FACTS = RunFacts(
     goal=["ACK"],
     samples=[Sample("app.ack.timeout", 3, "no ack for item 7")],
 )
+
+
+def facts_of(acks):
+    # our own record, had it seen so many of the answered ratings
+    recorder = Recorder(0)
+    interval = recorder.at(0)
+    for number in range(1, acks + 1):
+        interval.record(("ack", "OpenClawRating"), number * 1_000_000)
+    for number in range(60):
+        interval.record(("upgrade", "OpenClawRating"), 2_500_000)
+    failed = [("ACK", "app.ack.timeout")] * 3 + [("TLS", "tls.cert.untrusted")] * 4
+    for kind, class_name in (*failed, ("WS", "ws.abnormal.rst")):
+        interval.fail(kind, "OpenClawRating", class_name)
+    series = Series()
+    series.add(recorder.drain(1))
+    return dataclasses.replace(FACTS, series=series)
 
 
 class Scripted(User):
@@ -79,6 +99,13 @@ class Scripted(User):
 def write_what_memory_says(environment, **_):
     with open("memory.json", "w") as file:
         file.write(to_json(from_environment(environment, FACTS)))
+    compared = {{
+        "equal": from_environment(environment, facts_of(100)),
+        "one less": from_environment(environment, facts_of(99)),
+        "not compared": from_environment(environment, facts_of(99), check_locust=False),
+    }}
+    with open("compared.json", "w") as file:
+        json.dump({{name: report.problems for name, report in compared.items()}}, file)
     FACTS.write("run")
     # Locust writes its files each second and not at its end: wait for the last row
     last = f",Aggregated,{{environment.stats.total.num_requests}},"
@@ -93,6 +120,7 @@ class Run:
     prefix: str
     report: Report
     memory: dict[str, Any]
+    compared: dict[str, list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +132,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     subprocess.run(command, cwd=folder, timeout=60, capture_output=True, check=False)
     prefix = str(folder / "run")
     memory = json.loads((folder / "memory.json").read_text())
-    return Run(prefix, load(prefix), memory)
+    compared = json.loads((folder / "compared.json").read_text())
+    return Run(prefix, load(prefix), memory, compared)
 
 
 def row(run: Run, type_: str, name: str = "OpenClawRating") -> dict[str, Any]:
@@ -180,3 +209,11 @@ def test_the_verdict_names_what_is_wrong(run: Run) -> None:
 
 def test_whole_files_have_no_problems(run: Run) -> None:
     assert run.report.problems == ()
+
+
+def test_locust_s_own_count_is_held_against_our_record(run: Run) -> None:
+    assert run.compared == {
+        "equal": [],
+        "one less": ["Locust counted 103 ACK requests, our own record has 102"],
+        "not compared": [],
+    }
