@@ -174,6 +174,45 @@ OPTIONS: tuple[Option, ...] = (
         "this one, in 0s a jump. In place of -u, -r and -t.",
         metavar="STAGES",
     ),
+    Option(
+        "--arrival-rate",
+        "Open model: ratings per second over all users, sent on schedule whatever the service "
+        "does; in place of --pause.",
+        metavar="RATE",
+    ),
+    Option(
+        "--arrival-stages",
+        "Open model with a rate over time, DURATION:RATE for each stage: a linear ramp from the "
+        "last rate to this one, in 0s a jump. The run ends with them.",
+        metavar="STAGES",
+    ),
+    Option(
+        "--arrivals",
+        "How the arrivals of the open model are spaced: constant or poisson.",
+        default="constant",
+        metavar="KIND",
+    ),
+    Option(
+        "--in-flight",
+        "How many ratings of one connection may wait for their acks at a time; more than 1 needs "
+        "--ack-id.",
+        default="1",
+        metavar="N",
+    ),
+    Option(
+        "--warm-up",
+        "Leave this much of the run's beginning out of every figure.",
+        default="0s",
+        metavar="DURATION",
+    ),
+    Option(
+        "--threshold",
+        "What must hold, e.g. 'ack p95 < 250ms', 'errors < 1%', 'rate > 400/s'; 'for 60s' makes it "
+        "a sliding window, 'abort' ends the run; repeatable; none: no limit at all (default: P50 < "
+        "100, P95 < 250, P99 < 500 ms, errors < 1 %).",
+        metavar="EXPRESSION",
+        kind="list",
+    ),
     Option("--item-max", "Ratings go to random items from 1 to this.", default="1000", metavar="N"),
     Option(
         "--demo",

@@ -6,6 +6,7 @@ says what is wrong and the mend.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from openclaw_locust.durations import format_duration, parse_duration
+from openclaw_locust.judging.reader import parse_thresholds
+from openclaw_locust.measure.arrivals import KINDS, Kind
+from openclaw_locust.measure.rates import RateProfile, parse_rate_profile, parse_rate_stages
 from openclaw_locust.measure.stages import Stages, parse_stages
 from openclaw_locust.options import OPTIONS
 from openclaw_locust.rating.messages import (
@@ -37,6 +41,14 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class ArrivalPlan:
+    """The schedule of the open model: a rate over time, and how its arrivals are spaced."""
+
+    profile: RateProfile
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a run does, in units: seconds and counts. Secrets have no place in its ``repr``.
 
@@ -51,6 +63,10 @@ class Settings:
         ack_id: the member that carries the id, or None.
         connection_lifetime_s, messages_per_connection: limits of a connection; None: keep it.
         stages: the users over time, or None.
+        arrivals: the schedule of the open model, or None: the closed model.
+        in_flight: how many ratings of one connection may wait for their acks at a time.
+        warm_up_s: whole seconds at the run's begin that are in no figure.
+        thresholds: what was given with ``--threshold``.
         shown: each option that differs from its default, for people, without secrets.
         warnings: lines that the user should see at the start.
     """
@@ -71,8 +87,17 @@ class Settings:
     messages_per_connection: int | None
     item_max: int
     stages: Stages | None
+    arrivals: ArrivalPlan | None
+    in_flight: int
+    warm_up_s: int
+    thresholds: tuple[str, ...]
     shown: Mapping[str, str]
     warnings: tuple[str, ...]
+
+    @property
+    def is_open_model(self) -> bool:
+        """Whether a schedule says when ratings are sent, and not their acks."""
+        return self.arrivals is not None
 
 
 def read_settings(options: Mapping[str, Any], host: str | None) -> Settings:
@@ -128,6 +153,10 @@ def _read(values: _Values, host: str | None) -> Settings:
         messages_per_connection=values.optional_count("--messages-per-connection"),
         item_max=values.count("--item-max"),
         stages=_read_stages(values.text("--stages")),
+        arrivals=_read_arrivals(values),
+        in_flight=_read_in_flight(values),
+        warm_up_s=math.ceil(values.duration("--warm-up", zero=True)),
+        thresholds=_read_thresholds(values),
         shown=_shown(values),
         warnings=tuple(_warnings(proxy)),
     )
@@ -140,6 +169,48 @@ def _read_stages(text: str) -> Stages | None:
         return parse_stages(text)
     except ValueError as error:
         raise SettingsError(f"--stages: {error}") from None
+
+
+def _read_arrivals(values: _Values) -> ArrivalPlan | None:
+    rate, stages, kind = map(values.text, ("--arrival-rate", "--arrival-stages", "--arrivals"))
+    spacing = next((known for known in KINDS if known == kind.lower()), None)
+    if spacing is None:
+        raise SettingsError(f"--arrivals {kind!r} is unknown; write {' or '.join(KINDS)}")
+    if not rate and not stages:
+        if values.is_given("--arrivals"):
+            raise SettingsError("--arrivals is about the open model; give --arrival-rate too")
+        return None
+    if rate and stages:
+        raise SettingsError(
+            "--arrival-rate and --arrival-stages contradict each other; give one of them"
+        )
+    if values.is_given("--pause"):
+        raise SettingsError(
+            "--pause and an arrival rate contradict each other: in the open model the schedule "
+            "says when to send; leave --pause out"
+        )
+    flag = "--arrival-rate" if rate else "--arrival-stages"
+    try:
+        profile = parse_rate_profile(rate) if rate else parse_rate_stages(stages)
+    except ValueError as error:
+        raise SettingsError(f"{flag}: {error}") from None
+    return ArrivalPlan(profile, spacing)
+
+
+def _read_in_flight(values: _Values) -> int:
+    in_flight = values.count("--in-flight")
+    if in_flight > 1 and values.text("--ack-id").lower() in ("none", ""):
+        raise SettingsError(
+            f"--in-flight {in_flight} without --ack-id: acks of several ratings can only be told "
+            "apart by an id; name the member that carries it, or leave --in-flight out"
+        )
+    return in_flight
+
+
+def _read_thresholds(values: _Values) -> tuple[str, ...]:
+    given = tuple(values.many("--threshold"))
+    parse_thresholds(given)
+    return given
 
 
 def _read_tls(values: _Values) -> TlsProfile:
@@ -243,6 +314,10 @@ def _warnings(proxy: str) -> list[str]:
 
 class _Values:
     """The options' texts, whatever source they came from."""
+
+    def is_given(self, flag: str) -> bool:
+        """Whether an option says something else than its default."""
+        return self.text(flag) != (self._by_flag[flag].default or "")
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._by_flag = {option.flag: option for option in OPTIONS}

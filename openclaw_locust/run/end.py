@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,13 @@ from locust import stats as locust_stats
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from openclaw_locust.demo import DemoServer
 from openclaw_locust.distributed.master import MasterSide
-from openclaw_locust.facts import gather_facts
+from openclaw_locust.run.demo import DemoServer
+from openclaw_locust.run.facts import Measured, gather_facts
+from openclaw_locust.run.generator import GeneratorWatch
+from openclaw_locust.run.watch import RunWatch
 from openclaw_locust.users.websocket_user import WebSocketUser
+from openclaw_locust.validity import judge_generator
 from openclaw_locust.workload import Workload
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class RunEnd:
     Attributes:
         environment: Locust's.
         workload: the run's.
+        watch: what went on while it lasted.
     """
 
     def __init__(
@@ -42,17 +45,26 @@ class RunEnd:
         workload: Workload,
         demo: DemoServer | None,
         master: MasterSide | None,
+        watch: RunWatch,
+        generator: GeneratorWatch | None,
         previous: RunEnd | None,
     ) -> None:
         self.workload = workload
+        self.watch = watch
+        self._generator = generator
         self._master = master
         self.environment = environment
         self._is_demo = demo is not None
         self._started = datetime.now(UTC)
-        self._started_s = time.monotonic()
+        self._duration_s: float | None = None
         self._report: Report | None = None
         self._earlier_code = previous.exit_code if previous is not None else None
         self._shown = False
+
+    def note_stop(self) -> None:
+        """The load ends now; what comes after is only waited for, and no time of the run's."""
+        if self._duration_s is None:
+            self._duration_s = self.watch.elapsed_s
 
     def judge(self, server_counts: dict[str, int]) -> None:
         """Make the report from Locust's statistics in memory, write it, set the exit code."""
@@ -67,20 +79,41 @@ class RunEnd:
         facts = gather_facts(
             self.workload,
             started=self._started.isoformat(timespec="seconds"),
-            duration_s=round(time.monotonic() - self._started_s, 1),
+            duration_s=round(self._duration_s or self.watch.elapsed_s, 1),
             load=_load(environment),
-            goal=_goal(environment),
+            goal=goal_of(environment),
             is_demo=self._is_demo,
             server_counts=server_counts,
+            measured=self._measured(),
             workers=self._master.accounts.shares() if self._master else (),
             gaps=self._master.gaps() if self._master else (),
             failure=self._master.refusal if self._master else None,
         )
-        self._report = from_environment(environment, facts)
+        self._report = from_environment(environment, facts, check_locust=not self.watch.was_reset)
         self._set_exit_code()
         prefix = getattr(environment.parsed_options, "csv_prefix", None)
         if prefix:
             self._write(prefix)
+
+    def _measured(self) -> Measured:
+        """Return the series and how it came about."""
+        watch, settings = self.watch, self.workload.settings
+        watch.stop()
+        series = watch.series
+        summaries = [self._generator.summary()] if self._generator else []
+        if self._master is not None:
+            summaries = self._master.accounts.generators()
+        window = series.window(settings.warm_up_s)
+        reports, invalid = judge_generator(summaries, window, watch.thresholds)
+        return Measured(
+            series=series,
+            thresholds=watch.thresholds,
+            begin_s=watch.begin_s,
+            generator=tuple(reports),
+            invalid=tuple(invalid),
+            aborted=watch.aborted,
+            clocks=self._master.accounts.clocks() if self._master else "",
+        )
 
     @property
     def exit_code(self) -> int | None:
@@ -98,12 +131,14 @@ class RunEnd:
 
     def _write(self, prefix: str) -> None:
         """Write what stands beside Locust's CSV, which is given the time to catch up."""
+        from openclaw_locust.report.hlog import write_hlog  # noqa: PLC0415
         from openclaw_locust.report.markdown import write_markdown  # noqa: PLC0415
 
         assert self._report is not None
         assert self._report.facts is not None
         try:
             self._report.facts.write(prefix)
+            write_hlog(self._report.facts, prefix)
             write_markdown(self._report, prefix)
         except OSError as error:
             logger.error(f"the report beside {prefix} cannot be written: {error}")
@@ -142,7 +177,7 @@ def _load(environment: Environment) -> dict[str, str]:
     }
 
 
-def _goal(environment: Environment) -> tuple[str, ...]:
+def goal_of(environment: Environment) -> tuple[str, ...]:
     """Return the request types that the run's user classes are about."""
     classes = [c for c in environment.user_classes if issubclass(c, WebSocketUser)]
     return tuple(dict.fromkeys(kind for user_class in classes for kind in user_class.goal))

@@ -3,6 +3,8 @@
     options       add ours to Locust's parser
     init          refuse wrong options; start the embedded server; put in the stages; guard the form
     test_start    fresh settings, contexts and records; a run id for the workers
+    spawning_complete  begin the schedule of the open model
+    test_stopping end it
     test_stop     master: the drain; all: close what is open; in the web UI: judge and show
     quitting      stop what still runs, so that nothing is judged before its last answer; exit code
     quit          the report, below Locust's own tables
@@ -15,28 +17,39 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import partial
 from typing import Any, NoReturn
 
 import gevent
 from gevent.event import Event
 from locust import events
+from locust import stats as locust_stats
 from locust.env import Environment
 from locust.runners import MasterRunner, Runner, WorkerRunner
 from locust.web import WebUI
 
 from openclaw_locust import workload as workloads
-from openclaw_locust.demo import DemoError, DemoServer, start_demo
 from openclaw_locust.distributed.master import MasterSide
 from openclaw_locust.distributed.worker import WorkerSide
-from openclaw_locust.facts import notes_of
-from openclaw_locust.hosts import ConcealedHosts
-from openclaw_locust.interrupts import interrupt_main, leave_signal, take_interrupts
+from openclaw_locust.judging.reader import effective
+from openclaw_locust.judging.thresholds import Threshold
+from openclaw_locust.measure.histogram import bucketed_ms
 from openclaw_locust.options import add_options
-from openclaw_locust.run_end import RunEnd, stop_csv_writer
+from openclaw_locust.run.capacity import check_machine, check_worker
+from openclaw_locust.run.demo import DemoError, DemoServer, start_demo
+from openclaw_locust.run.end import RunEnd, goal_of, stop_csv_writer
+from openclaw_locust.run.facts import notes_of
+from openclaw_locust.run.generator import GeneratorWatch
+from openclaw_locust.run.hosts import ConcealedHosts
+from openclaw_locust.run.interrupts import interrupt_main, leave_signal, take_interrupts
+from openclaw_locust.run.pacing import make_pacer, take_pace
+from openclaw_locust.run.shapes import put_in_stages, refuse_contradictions
+from openclaw_locust.run.watch import RunWatch
+from openclaw_locust.run.web_form import guard_form
 from openclaw_locust.settings import SettingsError
-from openclaw_locust.shapes import put_in_stages, refuse_contradictions
+from openclaw_locust.users.request_events import ACK, TLS, UPGRADE
 from openclaw_locust.users.websocket_user import WebSocketUser
-from openclaw_locust.web_form import guard_form
+from openclaw_locust.workload import Workload
 
 logger = logging.getLogger("openclaw_locust")
 
@@ -44,6 +57,7 @@ _BAD_OPTIONS = 2
 _INTERRUPTED = 130  # as a shell reports it
 _DRAIN_MARGIN_S = 5.0
 _POLL_S = 0.01
+_THIS_PROCESS = "this process"
 
 
 class Plugin:
@@ -58,6 +72,7 @@ class Plugin:
         self._interrupted = False
         self._quitting: Event | None = None  # set when the end has been made
         self._end: RunEnd | None = None
+        self._generator: GeneratorWatch | None = None
 
     def on_init(self, environment: Environment, web_ui: WebUI | None, **_: Any) -> None:
         """Refuse wrong options in one line, before the first user."""
@@ -87,6 +102,8 @@ class Plugin:
                 environment, self._hosts.target(environment), host_may_follow=_has_form(environment)
             )
             put_in_stages(environment, settings.stages)
+            if not _has_form(environment):  # else the form says how many users
+                check_machine(_options(environment), settings)
         except (SettingsError, DemoError) as error:
             self._stop_demo()
             _refuse(str(error))
@@ -106,11 +123,21 @@ class Plugin:
         self._hosts.conceal(environment)
         if self._master is not None:
             self._hosts.send(environment)
-            self._master.start()
-        self._end = RunEnd(environment, workload, self._demo, self._master, self._end)
+            self._master.start(workload.recorder.zero_ns)
+        else:
+            self._load_from_here(environment, workload, _THIS_PROCESS)
+        watch = RunWatch(environment, workload, self._master, _thresholds(environment, workload))
+        self._end = RunEnd(
+            environment, workload, self._demo, self._master, watch, self._generator, self._end
+        )
         for note in notes_of(workload, is_demo=self._demo is not None):
             logger.warning(note)
         logger.warning("ratings are writes: this run writes to the target")
+        in_flight = workload.settings.in_flight
+        for name in _one_at_a_time(environment) if in_flight > 1 else ():
+            logger.warning(
+                f"--in-flight {in_flight} does nothing for {name}: it waits for each ack"
+            )
 
     def _start_worker(self, environment: Environment) -> None:
         # A worker that joins a run can be told to spawn before Locust has fired `init`, even before
@@ -118,11 +145,26 @@ class Plugin:
         while self._worker is None:
             gevent.sleep(_POLL_S)
         self._worker.start()
+        worker = self._worker
         try:
-            workloads.prepare(environment, self._hosts.target(environment), self._worker.share)
+            workload = workloads.prepare(
+                environment, self._hosts.target(environment), worker.share, worker.zero_ns()
+            )
+            check_worker(_options(environment), workload.settings, worker.workers)
         except SettingsError as error:
-            self._worker.refuse(str(error))
+            worker.refuse(str(error))
             sys.exit(_BAD_OPTIONS)
+        self._load_from_here(environment, workload, worker.name)
+        worker.on_pace = partial(take_pace, workload)
+        worker.generator = lambda: self._generator.summary().to_plain() if self._generator else {}
+
+    def _load_from_here(self, environment: Environment, workload: Workload, process: str) -> None:
+        """Prepare a process that sends load itself."""
+        if self._generator is not None:
+            self._generator.stop()
+        self._generator = GeneratorWatch(workload, process)
+        if workload.settings.is_open_model:
+            workload.pacer = make_pacer(environment, workload, process)
 
     def on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         """Account for a worker's report; registered before any runner, so heard before Locust's."""
@@ -133,13 +175,26 @@ class Plugin:
         """Reset our records with Locust's."""
         if self._end is not None:
             self._end.workload.reset_records()
+            self._end.watch.reset()
         if self._master is not None:
             self._master.reset()
 
     def on_spawning_complete(self, **_: Any) -> None:
         """Locust's ``--reset-stats`` resets at this moment, and fires no event of its own."""
-        if self._end is not None and self._end.environment.reset_stats:
+        if self._end is None:
+            return
+        if self._end.environment.reset_stats:
             self.on_reset_stats()
+        if self._runner is not None and self._runner.user_count:  # stages may begin with none
+            self._end.watch.begin_schedule()
+
+    def on_test_stopping(self, environment: Environment, **_: Any) -> None:
+        """End the schedule before the users, so that nothing is handed to one that is leaving."""
+        if self._end is not None:
+            self._end.note_stop()
+        workload = workloads.current(environment)
+        if workload is not None and workload.pacer is not None:
+            workload.pacer.stop()
 
     def on_test_stop(self, environment: Environment, **_: Any) -> None:
         """End the run: drain the workers; in the web UI the report comes now."""
@@ -151,6 +206,8 @@ class Plugin:
             limit_s = settings.ack_timeout_s + environment.stop_timeout + _DRAIN_MARGIN_S
             self._master.drain(limit_s)
         workload.close_all()
+        if self._generator is not None:
+            self._generator.stop()
         if environment.web_ui is not None and self._end is not None:
             self._end.judge({})
             self._end.show()
@@ -192,6 +249,7 @@ class Plugin:
             counts = self._stop_demo()
             if self._end is not None:
                 self._end.judge(counts)
+                stop_csv_writer()
         if self._quitting is not None:
             self._quitting.set()
 
@@ -199,7 +257,6 @@ class Plugin:
         """Print the report last, where it is looked for."""
         if self._end is not None:
             self._end.show()
-            stop_csv_writer()
 
     def _start_demo(self, environment: Environment) -> None:
         options = environment.parsed_options
@@ -223,6 +280,23 @@ class Plugin:
         return demo.stop() if demo is not None else {}
 
 
+def _thresholds(environment: Environment, workload: Workload) -> tuple[Threshold, ...]:
+    """Return what the run is judged by: the given thresholds, and the defaults of its metrics."""
+    types = {UPGRADE, *goal_of(environment)} & {ACK, UPGRADE}
+    if workload.settings.target.secure:
+        types.add(TLS)
+    return effective(workload.settings.thresholds, {kind.lower() for kind in types})
+
+
+def _one_at_a_time(environment: Environment) -> list[str]:
+    """Return the names of the user classes that have one message in flight, whatever is asked."""
+    return [
+        user_class.__name__
+        for user_class in environment.user_classes
+        if issubclass(user_class, WebSocketUser) and not user_class.may_overlap()
+    ]
+
+
 def _uses_us(environment: Environment) -> bool:
     return any(issubclass(user_class, WebSocketUser) for user_class in environment.user_classes)
 
@@ -231,6 +305,10 @@ def _is_worker(environment: Environment) -> bool:
     if environment.runner is not None:
         return isinstance(environment.runner, WorkerRunner)
     return bool(getattr(environment.parsed_options, "worker", False))
+
+
+def _options(environment: Environment) -> dict[str, Any]:
+    return dict(vars(environment.parsed_options)) if environment.parsed_options else {}
 
 
 def _has_form(environment: Environment) -> bool:
@@ -247,12 +325,15 @@ def _refuse(reason: str, code: int = _BAD_OPTIONS) -> NoReturn:
 def register() -> None:
     """Hear Locust's events, once for each process."""
     plugin = Plugin()
+    # Locust keeps about two digits (147 ms counts as 150); with our buckets its own figures agree
+    locust_stats.bucket_response_time = bucketed_ms  # type: ignore[assignment]
     events.init_command_line_parser.add_listener(add_options)
     events.init.add_listener(plugin.on_init)
     events.test_start.add_listener(plugin.on_test_start)
     events.worker_report.add_listener(plugin.on_worker_report)
     events.spawning_complete.add_listener(plugin.on_spawning_complete)
     events.reset_stats.add_listener(plugin.on_reset_stats)
+    events.test_stopping.add_listener(plugin.on_test_stopping)
     events.test_stop.add_listener(plugin.on_test_stop)
     events.quitting.add_listener(plugin.on_quitting)
     events.quit.add_listener(plugin.on_quit)

@@ -7,16 +7,43 @@ from __future__ import annotations
 
 import platform
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from openclaw_locust import __version__
+from openclaw_locust.durations import parse_duration
+from openclaw_locust.judging.thresholds import Threshold
 from openclaw_locust.measure.records import Records
-from openclaw_locust.results import RunFacts, Sample
+from openclaw_locust.measure.series import Series
+from openclaw_locust.results import GeneratorReport, Model, RunFacts, Sample, Stage
 from openclaw_locust.settings import Settings
 from openclaw_locust.workload import Workload
 
 _TLS_FLAGS = ("--tls-ca", "--client-cert", "--client-certs", "--tls-ciphers", "--sni", "--insecure")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The series of a run, and how it came about.
+
+    Attributes:
+        series: everything that was recorded.
+        thresholds: what the run is judged by.
+        begin_s: when the schedule of the open model began; None when it did not.
+        generator: what each process measured of itself.
+        invalid: why the figures say more about the generator than about the server.
+        aborted: why a threshold ended the run, or None.
+        clocks: how the workers' seconds were aligned; empty without workers.
+    """
+
+    series: Series
+    thresholds: tuple[Threshold, ...]
+    begin_s: float | None = None
+    generator: tuple[GeneratorReport, ...] = ()
+    invalid: tuple[str, ...] = ()
+    aborted: str | None = None
+    clocks: str = ""
 
 
 def notes_of(workload: Workload, *, is_demo: bool) -> list[str]:
@@ -45,6 +72,7 @@ def gather_facts(
     goal: tuple[str, ...],
     is_demo: bool,
     server_counts: dict[str, int],
+    measured: Measured,
     workers: Sequence[str] = (),
     gaps: Sequence[str] = (),
     failure: str | None = None,
@@ -54,11 +82,12 @@ def gather_facts(
     Args:
         workload: the run's settings and this process's records.
         started: ISO 8601 in UTC.
-        duration_s: from the first user to the last answer.
+        duration_s: from the first user until the run was told to end.
         load: Locust's own options that describe the load, such as the number of users.
         goal: the request types that the run is about.
         is_demo: whether the target is the embedded server.
         server_counts: the embedded server's own record, if there is one.
+        measured: the series, and how it came about.
         workers: a line for each worker's part.
         gaps: a line for each part that is missing.
         failure: why the run itself failed, or None.
@@ -88,7 +117,45 @@ def gather_facts(
         details=(*workers, *_details(workload, server_counts)),
         incomplete=(*gaps, *_cut_short(records)),
         failure=failure,
+        model=_model(settings, measured.begin_s),
+        warm_up_s=settings.warm_up_s,
+        stages=tuple(_stages(settings, measured.begin_s)),
+        thresholds=tuple(map(str, measured.thresholds)),
+        generator=measured.generator,
+        invalid=measured.invalid,
+        aborted=measured.aborted,
+        clocks=measured.clocks,
+        series=measured.series,
     )
+
+
+def _model(settings: Settings, begin_s: float | None) -> Model:
+    if settings.arrivals is None:
+        return Model(in_flight=settings.in_flight)
+    return Model(
+        kind="open",
+        rate=str(settings.arrivals.profile),
+        arrivals=settings.arrivals.kind,
+        in_flight=settings.in_flight,
+        begin_s=round(begin_s or 0.0, 3),
+    )
+
+
+def _stages(settings: Settings, begin_s: float | None) -> Iterator[Stage]:
+    """Yield the spans of the stages: those of the schedule, else those of the users."""
+    plan = settings.arrivals
+    if plan is not None and plan.profile.duration_s is not None:
+        yield from _spans(str(plan.profile), begin_s or 0.0)
+    elif settings.stages is not None:
+        yield from _spans(str(settings.stages), 0.0)
+
+
+def _spans(stages: str, start_s: float) -> Iterator[Stage]:
+    for label in stages.split(","):
+        end_s = start_s + parse_duration(label.partition(":")[0])
+        if end_s > start_s:  # a jump is no span
+            yield Stage(label, round(start_s, 3), round(end_s, 3))
+        start_s = end_s
 
 
 def _cut_short(records: Records) -> list[str]:
@@ -116,13 +183,6 @@ def _details(workload: Workload, server_counts: dict[str, int]) -> list[str]:
     if len(records.addresses) > 1:
         shares = (f"{address} {count}" for address, count in records.addresses.most_common())
         details.append("connections by address: " + ", ".join(shares))
-    phases = [
-        f"{name} {times.total_ns / times.count / 1e6:.2f} (max {times.max_ns / 1e6:.1f})"
-        for name, times in records.phases.items()
-        if times.count
-    ]
-    if phases:
-        details.append("mean time of a connection's phases in ms: " + ", ".join(phases))
     if server_counts:
         details.append(
             f"the server's own count: {server_counts.get('ratings', 0)} ratings read, "

@@ -1,0 +1,1 @@
+"""One run inside Locust: what happens at which event. :mod:`.plugin` has it on one screen."""
