@@ -8,7 +8,7 @@ FOR_USE := $(VENV)/.for-use
 FOR_DEVELOPMENT := $(VENV)/.for-development
 CHECKED := openclaw_locust locustfiles tests benchmarks
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-truth clean
 
 demo: $(FOR_USE)  ## load the embedded rating server over TLS and print the report
 	$(BIN)/locust -f locustfiles/rating.py --demo --users 50 --spawn-rate 25 --run-time 20s \
@@ -25,6 +25,9 @@ lint: $(FOR_DEVELOPMENT)  ## ruff and mypy
 
 bench: $(FOR_USE)  ## CPU per ack and per connect beside k6, in one run
 	$(BIN)/python benchmarks/against_k6.py
+
+bench-truth: $(FOR_USE)  ## a stalled server as we, k6 and plain Locust see it, and as it was
+	$(BIN)/python benchmarks/true_distribution.py
 
 $(VENV)/bin/python:
 	@echo "Making a virtual environment in $(VENV) with $$($(PYTHON) --version) ..."

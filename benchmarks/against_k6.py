@@ -153,11 +153,11 @@ def pinned(command: list, core: int, environment: dict[str, str]) -> subprocess.
 
 
 @contextmanager
-def server() -> Iterator[tuple[str, str, Path]]:
+def server(*options: str) -> Iterator[tuple[str, str, Path]]:
     """A fresh embedded server on its own core; its record is written when the block ends."""
     record = Path(tempfile.mkstemp(suffix=".json")[1])
     process = subprocess.Popen(
-        [BIN / "openclaw-locust", "serve", "--port", "0", "--record", record],
+        [BIN / "openclaw-locust", "serve", "--port", "0", "--record", record, *options],
         stdout=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
