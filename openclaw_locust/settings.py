@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from openclaw_locust.durations import format_duration, parse_duration
 from openclaw_locust.judging.reader import parse_thresholds
 from openclaw_locust.measure.arrivals import KINDS, Kind
 from openclaw_locust.measure.rates import RateProfile, parse_rate_profile, parse_rate_stages
 from openclaw_locust.measure.stages import Stages, parse_stages
+from openclaw_locust.option_values import OptionValues, SettingsError
 from openclaw_locust.options import OPTIONS
 from openclaw_locust.rating.messages import (
     DEFAULT_ACK_MATCH,
@@ -31,13 +31,7 @@ from openclaw_locust.wire.target import Target, ascii_host, parse_address, parse
 from openclaw_locust.wire.tls import Identity, TlsProfile, find_identities
 from openclaw_locust.wire.upgrade import check_subprotocols, parse_header
 
-_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
-_LARGEST_COUNT = 2**53  # whole numbers beyond it do not survive every JSON parser (RFC 8259, 6)
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-
-
-class SettingsError(ValueError):
-    """An option is wrong; the text is one line that says what, and the mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +105,14 @@ def read_settings(options: Mapping[str, Any], host: str | None) -> Settings:
         SettingsError: something is wrong.
     """
     try:
-        return _read(_Values(options), host)
+        return _read(OptionValues(options), host)
     except SettingsError:
         raise
     except ValueError as error:
         raise SettingsError(str(error)) from None
 
 
-def _read(values: _Values, host: str | None) -> Settings:
+def _read(values: OptionValues, host: str | None) -> Settings:
     if not host or not host.strip():
         raise SettingsError(
             "there is no target; give --host wss://rating.example.com/rating, "
@@ -171,7 +165,7 @@ def _read_stages(text: str) -> Stages | None:
         raise SettingsError(f"--stages: {error}") from None
 
 
-def _read_arrivals(values: _Values) -> ArrivalPlan | None:
+def _read_arrivals(values: OptionValues) -> ArrivalPlan | None:
     rate, stages, kind = map(values.text, ("--arrival-rate", "--arrival-stages", "--arrivals"))
     spacing = next((known for known in KINDS if known == kind.lower()), None)
     if spacing is None:
@@ -197,7 +191,7 @@ def _read_arrivals(values: _Values) -> ArrivalPlan | None:
     return ArrivalPlan(profile, spacing)
 
 
-def _read_in_flight(values: _Values) -> int:
+def _read_in_flight(values: OptionValues) -> int:
     in_flight = values.count("--in-flight")
     if in_flight > 1 and values.text("--ack-id").lower() in ("none", ""):
         raise SettingsError(
@@ -207,13 +201,13 @@ def _read_in_flight(values: _Values) -> int:
     return in_flight
 
 
-def _read_thresholds(values: _Values) -> tuple[str, ...]:
+def _read_thresholds(values: OptionValues) -> tuple[str, ...]:
     given = tuple(values.many("--threshold"))
     parse_thresholds(given)
     return given
 
 
-def _read_tls(values: _Values) -> TlsProfile:
+def _read_tls(values: OptionValues) -> TlsProfile:
     ca, insecure = values.text("--tls-ca"), values.switch("--insecure")
     if ca and insecure:
         raise SettingsError("--insecure and --tls-ca contradict each other; give one of them")
@@ -232,7 +226,7 @@ def _read_tls(values: _Values) -> TlsProfile:
     )
 
 
-def _read_identities(values: _Values) -> tuple[Identity, ...]:
+def _read_identities(values: OptionValues) -> tuple[Identity, ...]:
     cert, key = values.text("--client-cert"), values.text("--client-key")
     folder = values.text("--client-certs")
     if folder:
@@ -276,7 +270,7 @@ def _lacks_key(cert: Path) -> bool:
     return b"-----BEGIN " in text and b"PRIVATE KEY-----" not in text
 
 
-def _read_headers(values: _Values) -> tuple[tuple[str, str], ...]:
+def _read_headers(values: OptionValues) -> tuple[tuple[str, str], ...]:
     headers = [parse_header(text) for text in values.many("--header")]
     token = values.text("--token")
     if token:
@@ -289,7 +283,7 @@ def _read_headers(values: _Values) -> tuple[tuple[str, str], ...]:
     return tuple(headers)
 
 
-def _shown(values: _Values) -> dict[str, str]:
+def _shown(values: OptionValues) -> dict[str, str]:
     shown = {}
     for option in OPTIONS:
         if option.kind == "switch":
@@ -310,64 +304,3 @@ def _warnings(proxy: str) -> list[str]:
     if variable is None or proxy:
         return []
     return [f"{variable} is set and not used; give --proxy to go through a proxy"]
-
-
-class _Values:
-    """The options' texts, whatever source they came from."""
-
-    def is_given(self, flag: str) -> bool:
-        """Whether an option says something else than its default."""
-        return self.text(flag) != (self._by_flag[flag].default or "")
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._by_flag = {option.flag: option for option in OPTIONS}
-        self._options = options
-
-    def _raw(self, flag: str) -> Any:
-        option = self._by_flag[flag]
-        value = self._options.get(option.dest)
-        return option.default if value is None or value == "" else value
-
-    def text(self, flag: str) -> str:
-        value = self._raw(flag)
-        return "" if value is None else str(value).strip()
-
-    def switch(self, flag: str) -> bool:
-        value = self._raw(flag)
-        if not isinstance(value, str):
-            return bool(value)
-        word = value.strip().lower()
-        if word not in _TRUE + _FALSE:
-            raise SettingsError(f"{flag} {value!r} is neither yes nor no; write true or false")
-        return word in _TRUE
-
-    def many(self, flag: str) -> list[str]:
-        """A repeated option, or the form's one text with commas."""
-        value = self._raw(flag)
-        parts = value.split(",") if isinstance(value, str) else list(value or ())
-        return [text for part in parts if (text := str(part).strip())]
-
-    def duration(self, flag: str, *, zero: bool = False) -> float:
-        text = self.text(flag)
-        try:
-            seconds = parse_duration(text)
-        except ValueError as error:
-            raise SettingsError(f"{flag} {error}") from None
-        if seconds <= 0 and not zero:
-            default = format_duration(parse_duration(self._by_flag[flag].default or "1s"))
-            raise SettingsError(f"{flag} {text!r} must be longer than 0; write e.g. {default}")
-        return seconds
-
-    def optional_duration(self, flag: str) -> float | None:
-        return self.duration(flag) if self.text(flag) else None
-
-    def count(self, flag: str) -> int:
-        text = self.text(flag)
-        if not text.isdecimal() or len(text) > 16 or not 1 <= int(text) <= _LARGEST_COUNT:
-            raise SettingsError(
-                f"{flag} {text!r} is not a usable number; write one from 1 to {_LARGEST_COUNT}"
-            )
-        return int(text)
-
-    def optional_count(self, flag: str) -> int | None:
-        return self.count(flag) if self.text(flag) else None

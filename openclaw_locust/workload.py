@@ -14,8 +14,9 @@ from weakref import WeakKeyDictionary
 from openclaw_locust.measure.pacer import Pacer
 from openclaw_locust.measure.recorder import Recorder
 from openclaw_locust.measure.records import Records
+from openclaw_locust.option_values import SettingsError
 from openclaw_locust.rating.messages import RatingLanguage
-from openclaw_locust.settings import Settings, SettingsError, read_settings
+from openclaw_locust.settings import Settings, read_settings
 from openclaw_locust.wire.addresses import AddressBook
 from openclaw_locust.wire.connection import Endpoint
 from openclaw_locust.wire.target import join_address
@@ -136,7 +137,7 @@ def prepare(
     Raises:
         SettingsError: an option is wrong.
     """
-    workload = Workload(read_settings(_options(environment), host), share, zero_ns)
+    workload = Workload(read_settings(options_of(environment), host), share, zero_ns)
     _workloads[environment] = workload
     return workload
 
@@ -161,10 +162,11 @@ def check(
     """
     if host_may_follow and not host:
         host = _ANY_HOST
-    return Workload(read_settings({**_options(environment), **(form or {})}, host)).settings
+    return Workload(read_settings({**options_of(environment), **(form or {})}, host)).settings
 
 
-def _options(environment: Any) -> dict[str, Any]:
+def options_of(environment: Any) -> dict[str, Any]:
+    """Return Locust's parsed options by name."""
     return dict(vars(environment.parsed_options)) if environment.parsed_options else {}
 
 

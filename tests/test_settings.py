@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from openclaw_locust.option_values import SettingsError
 from openclaw_locust.options import OPTIONS, add_options
 from openclaw_locust.rating.messages import parse_ack_match
 from openclaw_locust.server.certificates import issue, make_ca
-from openclaw_locust.settings import Settings, SettingsError, read_settings
+from openclaw_locust.settings import Settings, read_settings
 from openclaw_locust.workload import Workload
 
 HOST = "wss://rating.example.com/rating"

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from openclaw_locust.measure.machine import check_capacity
-from openclaw_locust.settings import Settings, SettingsError
+from openclaw_locust.option_values import SettingsError
+from openclaw_locust.settings import Settings
 
 logger = logging.getLogger("openclaw_locust")
 

@@ -14,10 +14,10 @@ from locust.runners import WorkerRunner
 
 from openclaw_locust.distributed.master import MasterSide
 from openclaw_locust.run.demo import DemoServer
+from openclaw_locust.run.environment import goal_of
 from openclaw_locust.run.facts import Measured, gather_facts
 from openclaw_locust.run.generator import GeneratorWatch
 from openclaw_locust.run.watch import RunWatch
-from openclaw_locust.users.websocket_user import WebSocketUser
 from openclaw_locust.validity import judge_generator
 from openclaw_locust.workload import Workload
 
@@ -175,9 +175,3 @@ def _load(environment: Environment) -> dict[str, str]:
         for name, label in names.items()
         if isinstance(value := options.get(name), (int, float))
     }
-
-
-def goal_of(environment: Environment) -> tuple[str, ...]:
-    """Return the request types that the run's user classes are about."""
-    classes = [c for c in environment.user_classes if issubclass(c, WebSocketUser)]
-    return tuple(dict.fromkeys(kind for user_class in classes for kind in user_class.goal))

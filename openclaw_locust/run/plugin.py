@@ -31,13 +31,19 @@ from locust.web import WebUI
 from openclaw_locust import workload as workloads
 from openclaw_locust.distributed.master import MasterSide
 from openclaw_locust.distributed.worker import WorkerSide
-from openclaw_locust.judging.reader import effective
-from openclaw_locust.judging.thresholds import Threshold
 from openclaw_locust.measure.histogram import bucketed_ms
+from openclaw_locust.option_values import SettingsError
 from openclaw_locust.options import add_options
 from openclaw_locust.run.capacity import check_machine, check_worker
 from openclaw_locust.run.demo import DemoError, DemoServer, start_demo
-from openclaw_locust.run.end import RunEnd, goal_of, stop_csv_writer
+from openclaw_locust.run.end import RunEnd, stop_csv_writer
+from openclaw_locust.run.environment import (
+    has_form,
+    is_worker,
+    one_at_a_time,
+    thresholds_of,
+    uses_us,
+)
 from openclaw_locust.run.facts import notes_of
 from openclaw_locust.run.generator import GeneratorWatch
 from openclaw_locust.run.hosts import ConcealedHosts
@@ -46,10 +52,7 @@ from openclaw_locust.run.pacing import make_pacer, take_pace
 from openclaw_locust.run.shapes import put_in_stages, refuse_contradictions
 from openclaw_locust.run.watch import RunWatch
 from openclaw_locust.run.web_form import guard_form
-from openclaw_locust.settings import SettingsError
-from openclaw_locust.users.request_events import ACK, TLS, UPGRADE
-from openclaw_locust.users.websocket_user import WebSocketUser
-from openclaw_locust.workload import Workload
+from openclaw_locust.workload import Workload, options_of
 
 logger = logging.getLogger("openclaw_locust")
 
@@ -76,7 +79,7 @@ class Plugin:
 
     def on_init(self, environment: Environment, web_ui: WebUI | None, **_: Any) -> None:
         """Refuse wrong options in one line, before the first user."""
-        if not _uses_us(environment):
+        if not uses_us(environment):
             return
         runner = self._runner = environment.runner
         if isinstance(runner, WorkerRunner):
@@ -99,11 +102,11 @@ class Plugin:
             refuse_contradictions(environment)
             self._start_demo(environment)
             settings = workloads.check(
-                environment, self._hosts.target(environment), host_may_follow=_has_form(environment)
+                environment, self._hosts.target(environment), host_may_follow=has_form(environment)
             )
             put_in_stages(environment, settings.stages)
-            if not _has_form(environment):  # else the form says how many users
-                check_machine(_options(environment), settings)
+            if not has_form(environment):  # else the form says how many users
+                check_machine(options_of(environment), settings)
         except (SettingsError, DemoError) as error:
             self._stop_demo()
             _refuse(str(error))
@@ -114,9 +117,9 @@ class Plugin:
 
     def on_test_start(self, environment: Environment, **_: Any) -> None:
         """Begin a run from nothing, also the second one in the web UI."""
-        if not _uses_us(environment):
+        if not uses_us(environment):
             return
-        if _is_worker(environment):
+        if is_worker(environment):
             self._start_worker(environment)
             return
         workload = workloads.prepare(environment, self._hosts.target(environment))
@@ -126,7 +129,7 @@ class Plugin:
             self._master.start(workload.recorder.zero_ns)
         else:
             self._load_from_here(environment, workload, _THIS_PROCESS)
-        watch = RunWatch(environment, workload, self._master, _thresholds(environment, workload))
+        watch = RunWatch(environment, workload, self._master, thresholds_of(environment, workload))
         self._end = RunEnd(
             environment, workload, self._demo, self._master, watch, self._generator, self._end
         )
@@ -134,7 +137,7 @@ class Plugin:
             logger.warning(note)
         logger.warning("ratings are writes: this run writes to the target")
         in_flight = workload.settings.in_flight
-        for name in _one_at_a_time(environment) if in_flight > 1 else ():
+        for name in one_at_a_time(environment) if in_flight > 1 else ():
             logger.warning(
                 f"--in-flight {in_flight} does nothing for {name}: it waits for each ack"
             )
@@ -150,7 +153,7 @@ class Plugin:
             workload = workloads.prepare(
                 environment, self._hosts.target(environment), worker.share, worker.zero_ns()
             )
-            check_worker(_options(environment), workload.settings, worker.workers)
+            check_worker(options_of(environment), workload.settings, worker.workers)
         except SettingsError as error:
             worker.refuse(str(error))
             sys.exit(_BAD_OPTIONS)
@@ -278,43 +281,6 @@ class Plugin:
     def _stop_demo(self) -> dict[str, int]:
         demo, self._demo = self._demo, None
         return demo.stop() if demo is not None else {}
-
-
-def _thresholds(environment: Environment, workload: Workload) -> tuple[Threshold, ...]:
-    """Return what the run is judged by: the given thresholds, and the defaults of its metrics."""
-    types = {UPGRADE, *goal_of(environment)} & {ACK, UPGRADE}
-    if workload.settings.target.secure:
-        types.add(TLS)
-    return effective(workload.settings.thresholds, {kind.lower() for kind in types})
-
-
-def _one_at_a_time(environment: Environment) -> list[str]:
-    """Return the names of the user classes that have one message in flight, whatever is asked."""
-    return [
-        user_class.__name__
-        for user_class in environment.user_classes
-        if issubclass(user_class, WebSocketUser) and not user_class.may_overlap()
-    ]
-
-
-def _uses_us(environment: Environment) -> bool:
-    return any(issubclass(user_class, WebSocketUser) for user_class in environment.user_classes)
-
-
-def _is_worker(environment: Environment) -> bool:
-    if environment.runner is not None:
-        return isinstance(environment.runner, WorkerRunner)
-    return bool(getattr(environment.parsed_options, "worker", False))
-
-
-def _options(environment: Environment) -> dict[str, Any]:
-    return dict(vars(environment.parsed_options)) if environment.parsed_options else {}
-
-
-def _has_form(environment: Environment) -> bool:
-    """Whether somebody can still give a host: the web UI without a start of its own."""
-    options = environment.parsed_options
-    return environment.web_ui is not None and not (options and options.autostart)
 
 
 def _refuse(reason: str, code: int = _BAD_OPTIONS) -> NoReturn:

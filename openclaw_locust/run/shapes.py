@@ -6,7 +6,7 @@ from locust import LoadTestShape
 from locust.env import Environment
 
 from openclaw_locust.measure.stages import Stages
-from openclaw_locust.settings import SettingsError
+from openclaw_locust.option_values import SettingsError
 
 _INTERVAL_S = 1.0  # Locust asks a shape once a second
 _RIVALS = (("num_users", "-u"), ("spawn_rate", "-r"), ("run_time", "-t"))

@@ -12,9 +12,9 @@ from flask import Response, jsonify, request
 from locust.env import Environment
 from locust.web import WebUI
 
+from openclaw_locust.option_values import SettingsError
 from openclaw_locust.run.capacity import check_machine
 from openclaw_locust.run.shapes import put_in_stages
-from openclaw_locust.settings import SettingsError
 from openclaw_locust.workload import check
 
 

@@ -123,6 +123,16 @@ def test_two_workers_merged_are_every_sample_of_both_bit_for_bit(tmp_path: Path)
     assert series_of(found).window().histograms[ACK, NAME] == everything
 
 
+def test_locust_s_own_figures_are_of_the_same_buckets(tmp_path: Path) -> None:
+    with serve("--ack-delay", "147ms") as server:
+        to = ("--host", server.url, "--tls-ca", server.ca, *LOAD, "-t", "3s")
+        found = run(tmp_path, *to).ended_with(99)
+    median = int(found.rows["ACK", NAME]["50%"])
+    assert 147 <= median < 150, "Locust's own two digits would make it 150"
+    row = next(row for row in found.report_json["percentiles"] if row["type"] == "ACK")
+    assert int(row["p50_ms"]) == median
+
+
 def test_the_log_is_read_by_hdrhistogram_s_own_reader(runs: dict[str, Run]) -> None:
     found = runs["plain"]
     reference = series_of(found).window().histograms[ACK, NAME]
