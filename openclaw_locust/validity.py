@@ -2,8 +2,8 @@
 
 An answer is timed when the process reads it, so an event loop that is late by 20 ms makes the
 service 20 ms slower in every figure. The loop's lag is measured by a probe at all times of the run,
-as an answer would meet it; so its percentile is what the generator added to the same percentile of
-the answers, at the most (``docs/validity.md`` has the measurements). A run is invalid when
+as an answer would meet it; so its percentile is about what the generator added to the same
+percentile of the answers (``docs/validity.md`` has the measurements). A run is invalid when
 
 * P50, P95 or P99 of the lag (of the loop, or of the schedule in the open model) is over 5 ms, over
   a tenth of the limit of the answers there *and* over a tenth of what was measured there,
