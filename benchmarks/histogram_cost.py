@@ -19,7 +19,10 @@ import sys
 import time
 from collections.abc import Callable
 
+import msgpack
 import numpy as np
+from locust import stats as locust_stats
+from locust.stats import RequestStats
 
 from openclaw_locust.measure.hdr import (
     BUCKETS,
@@ -30,7 +33,8 @@ from openclaw_locust.measure.hdr import (
     encode_counts,
     write_log,
 )
-from openclaw_locust.measure.histogram import HIGHEST_US, Histogram, bucket_of
+from openclaw_locust.measure.histogram import HIGHEST_US, Histogram, bucket_of, bucketed_ms
+from openclaw_locust.measure.recorder import Recorder
 
 try:
     from hdrh.histogram import HdrHistogram
@@ -52,6 +56,8 @@ def main() -> int:
     record_cost(durations(rng, args.samples), args.rounds)
     print()
     interval_cost(rng, args.rounds)
+    print()
+    report(rng)
     print()
     memory(rng, args.memory_samples)
     return 0
@@ -168,6 +174,30 @@ def log_line_bytes(histogram: Histogram) -> int:
     file = io.StringIO()
     write_log(file, 0, [LogLine("ack", 0, 1, histogram)])
     return len(file.getvalue().splitlines()[-1]) + 1
+
+
+# -- a worker's report -------------------------------------------------------------------------
+
+
+def report(rng: np.random.Generator) -> None:
+    print("| a worker's report of 3 s with | ours, bytes | Locust's own, bytes |")
+    print("| --- | ---: | ---: |")
+    locust_stats.bucket_response_time = bucketed_ms  # as in a run
+    for rate in (500, 5000):
+        recorder, statistics_of_locust = Recorder(0), RequestStats()
+        for number, duration_ns in enumerate(durations(rng, 3 * rate)):
+            interval = recorder.at(number * 1_000_000_000 // rate)
+            interval.sends += 1
+            interval.settled += 1
+            interval.record(("ack", "OpenClawRating"), duration_ns)
+            statistics_of_locust.log_request("ACK", "OpenClawRating", duration_ns / 1e6, 40)
+        ours = recorder.drain(3_000_000_000).to_plain()
+        theirs = {
+            "stats": statistics_of_locust.serialize_stats(),
+            "stats_total": statistics_of_locust.total.get_stripped_report(),
+        }
+        sizes = (len(msgpack.dumps(each)) for each in (ours, theirs))
+        print(f"| {3 * rate:,} acks | {' | '.join(f'{size:,}' for size in sizes)} |")
 
 
 # -- memory ------------------------------------------------------------------------------------

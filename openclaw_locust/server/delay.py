@@ -7,26 +7,20 @@ nanoseconds) serves the whole line.
 
 from __future__ import annotations
 
-import ctypes
-import os
 import random
 import time
-from contextlib import suppress
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from openclaw_locust.server.errors import ServerError
 from openclaw_locust.server.stall_times import StallTimes
+from openclaw_locust.timerfd import TimerFd
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable
 
     from openclaw_locust.server.fault_options import Stall
-
-CLOCK_MONOTONIC = 1
-TFD_TIMER_ABSTIME = 1
-TFD_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC  # TFD_NONBLOCK and TFD_CLOEXEC have the same values
 
 
 SENDS_AT_ONCE = 32
@@ -59,7 +53,7 @@ class DelayLine:
         self._queue: list[tuple[int, int, Callable[[bytes, int], None], bytes, int]] = []
         self._put_count = 0
         self._armed_ns = 0
-        self._timer = _Timer()
+        self._timer = _make_timer()
         self._loop = loop
         loop.add_reader(self._timer.descriptor, self._on_timer)
 
@@ -131,37 +125,12 @@ class DelayLine:
             self._arm(queue[0][0])
 
 
-class _Timespec(ctypes.Structure):
-    _fields_ = (("sec", ctypes.c_long), ("nsec", ctypes.c_long))
-
-
-class _Itimerspec(ctypes.Structure):
-    _fields_ = (("interval", _Timespec), ("value", _Timespec))
-
-
-class _Timer:
-    """timerfd_create(2) on the monotonic clock; Python has it from 3.13 on."""
-
-    def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        try:
-            self.descriptor: int = self._libc.timerfd_create(CLOCK_MONOTONIC, TFD_FLAGS)
-        except AttributeError:
-            raise ServerError(
-                "--ack-delay and --fault stall=… need Linux: their timer is a timerfd"
-            ) from None
-        if self.descriptor < 0:
-            raise ServerError(f"no timer for answers that wait: {os.strerror(ctypes.get_errno())}")
-
-    def set(self, due_ns: int) -> None:
-        """Fire once at ``due_ns`` of ``time.monotonic_ns()``."""
-        spec = _Itimerspec(value=_Timespec(*divmod(due_ns, 1_000_000_000)))
-        self._libc.timerfd_settime(self.descriptor, TFD_TIMER_ABSTIME, ctypes.byref(spec), None)
-
-    def acknowledge(self) -> None:
-        """Take back the readiness of the descriptor."""
-        with suppress(BlockingIOError):  # it was set anew since the loop saw it
-            os.read(self.descriptor, 8)
-
-    def close(self) -> None:
-        os.close(self.descriptor)
+def _make_timer() -> TimerFd:
+    try:
+        return TimerFd()
+    except NotImplementedError:
+        raise ServerError(
+            "--ack-delay and --fault stall=… need Linux: their timer is a timerfd"
+        ) from None
+    except OSError as error:
+        raise ServerError(f"no timer for answers that wait: {error.strerror}") from None
