@@ -131,6 +131,7 @@ _STATUS_CLASSES = {
     "http.bad_gateway": (502,),
     "http.overloaded": (503,),
     "http.gateway_timeout": (504,),
+    "http.lb": (460, 463, 464, 561),
     "http.cdn": (520, 521, 522, 523, 524, 527, 530),
     "http.cdn_tls": (525, 526),
 }

@@ -114,6 +114,7 @@ http.unsupported | server | The server cannot do WebSocket here (501, 505). | Ch
 http.bad_gateway | server | The proxy could not reach or upgrade its backend (502). | See the proxy's log; let it forward the upgrade.
 http.overloaded | server | The service is overloaded or in maintenance (503). | Scale it, or honour its Retry-After.
 http.gateway_timeout | server | The proxy's backend was too slow (504). | Look at the backend.
+http.lb | network | The load balancer answered with a status of its own (460, 463, 464, 561). | Look at the load balancer's listener, its protocol and its own authentication.
 http.cdn | network | The content network could not talk to its origin (520 to 524, 527, 530). | Look at the connection from the content network to the origin.
 http.cdn_tls | server | TLS between the content network and its origin failed (525, 526). | Mend the certificate of the origin.
 http.malformed | server | The answer to the upgrade was not proper HTTP. | Check that the port speaks HTTP/1.1.
@@ -153,6 +154,8 @@ ws.frame.length | server | A frame's length is not in its shortest form. | Mend 
 ws.frame.utf8 | server | A text message is not UTF-8. | Mend the server, or let it send binary.
 ws.frame.close | server | A close frame's payload is malformed. | Mend the server.
 ws.frame.oversize | server | A message is larger than allowed. | Raise the limit if such messages are expected.
+ws.ping_flood | server | Far more pings came than any keep-alive needs. | Mend the ping interval of the server or the proxy.
+ws.close_timeout | server | The server did not answer our close frame in time. | Look at how it ends connections: those that it holds cost it descriptors and memory.
 ws.send_blocked | server | The peer stopped reading, so a message could not be sent in time. | Look at the server's receive loop: back-pressure.
 ws.not_open | settings | The connection was not open. | Connect before sending.
 app.ack.timeout | server | No ack came in time. | Look at the service's queue; see whether the answers look as expected (--ack-match).
