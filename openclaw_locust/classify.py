@@ -88,6 +88,15 @@ _ALERTS = {
 }
 _ALERT_PREFIXES = ("SSLV3_ALERT_", "TLSV1_ALERT_", "TLSV13_ALERT_", "TLSV1_")
 
+# Those that OpenSSL has no words for, by their number.
+_WORDLESS_ALERTS = {
+    0: "tls.closed_in_handshake",
+    115: "tls.psk",
+    117: "tls.other",
+    120: "tls.alpn",
+    121: "tls.other",
+}
+
 _AROUND_WORDS = re.compile(r"^\[SSL\] | \(_ssl\.c:\d+\)$")
 
 # What our own OpenSSL says when it is we who refuse.
@@ -177,8 +186,13 @@ def from_os_error(error: OSError, where: str) -> Failure:
     return Failure(name, f"{where}: {error.strerror or error}")
 
 
-def from_ssl_error(error: ssl.SSLError) -> Failure:
-    """Return the failure behind an error of the TLS library: our refusal or the peer's alert."""
+def from_ssl_error(error: ssl.SSLError, alert: int | None = None) -> Failure:
+    """Return the failure behind an error of the TLS library: our refusal or the peer's alert.
+
+    Args:
+        error: what was raised.
+        alert: the number of the alert that came last, where it is known.
+    """
     if isinstance(error, ssl.SSLCertVerificationError):
         name = _VERIFY.get(error.verify_code, "tls.cert.structure")
         return Failure(name, f"{error.verify_message} (verify code {error.verify_code})")
@@ -189,6 +203,8 @@ def from_ssl_error(error: ssl.SSLError) -> Failure:
     words = next((reason[len(p) :] for p in _ALERT_PREFIXES if reason.startswith(p)), "")
     # 46 certificate_unknown is the usual word of Java and of browsers for "I do not like it".
     known = _ALERTS.get(words) or _LOCAL_REASONS.get(reason)
+    if known is None and alert in _WORDLESS_ALERTS:
+        return Failure(_WORDLESS_ALERTS[alert], f"alert {alert}")
     if known is None:
         known = "tls.eof" if isinstance(error, ssl.SSLEOFError) else "tls.other"
     said = f"alert {words.lower()}" if words in _ALERTS else reason.replace("_", " ").lower()

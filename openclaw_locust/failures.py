@@ -198,6 +198,10 @@ class Failure(Exception):
         self.detail = printable(detail)
         self.retry_after_s = retry_after_s
 
+    def add_detail(self, text: str) -> None:
+        """Add what else was seen."""
+        self.detail = printable("; ".join(filter(None, (self.detail, text))))
+
     def __repr__(self) -> str:
         """Return the class's name: Locust shows an exception by its ``repr``."""
         return self.kind.name

@@ -7,6 +7,7 @@ from typing import Any
 
 from openclaw_locust.durations import format_duration, parse_duration
 from openclaw_locust.options import OPTIONS
+from openclaw_locust.sizes import parse_size
 
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 _LARGEST_COUNT = 2**53  # whole numbers beyond it do not survive every JSON parser (RFC 8259, 6)
@@ -68,6 +69,17 @@ class OptionValues:
     def optional_duration(self, flag: str) -> float | None:
         """Return a duration in seconds, or None where nothing is given."""
         return self.duration(flag) if self.text(flag) else None
+
+    def size(self, flag: str, least: int, most: int) -> int:
+        """Return a size in bytes, within bounds."""
+        text = self.text(flag)
+        try:
+            size = parse_size(text)
+        except ValueError as error:
+            raise SettingsError(f"{flag} {error}") from None
+        if not least <= size <= most:
+            raise SettingsError(f"{flag} {text!r} is out of bounds; write {least} to {most} bytes")
+        return size
 
     def count(self, flag: str) -> int:
         """Return a whole number from 1 on."""

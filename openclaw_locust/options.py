@@ -55,6 +55,13 @@ OPTIONS: tuple[Option, ...] = (
         is_local=True,
     ),
     Option(
+        "--tls-crl",
+        "Certificate revocation list (PEM) of the CA that issued the server's certificate: a "
+        "revoked one is refused.",
+        metavar="FILE",
+        is_local=True,
+    ),
+    Option(
         "--client-cert",
         "Client certificate for mutual TLS, with its chain (PEM).",
         metavar="FILE",
@@ -138,6 +145,12 @@ OPTIONS: tuple[Option, ...] = (
         "How long a rating waits for its ack before it counts as failed.",
         default="5s",
         metavar="DURATION",
+    ),
+    Option(
+        "--max-message",
+        "Largest message that is accepted from the service; a larger one ends its connection.",
+        default="1MiB",
+        metavar="SIZE",
     ),
     Option(
         "--ack-match",

@@ -31,6 +31,7 @@ from openclaw_locust.wire.target import Target, ascii_host, parse_address, parse
 from openclaw_locust.wire.tls import Identity, TlsProfile, find_identities
 from openclaw_locust.wire.upgrade import check_subprotocols, parse_header
 
+_LARGEST_MESSAGE = 1 << 30
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -53,6 +54,7 @@ class Settings:
         proxy: the proxy, or None.
         headers: further headers of the upgrade, the bearer token among them.
         subprotocols: offered in this order.
+        max_message_bytes: the largest message that is accepted from the service.
         ack_matches: what an ack looks like.
         ack_id: the member that carries the id, or None.
         connection_lifetime_s, messages_per_connection: limits of a connection; None: keep it.
@@ -74,6 +76,7 @@ class Settings:
     dns_ttl_s: float
     connect_timeout_s: float
     ack_timeout_s: float
+    max_message_bytes: int
     ack_matches: tuple[AckMatch, ...]
     ack_id: str | None
     pause_s: float
@@ -140,6 +143,7 @@ def _read(values: OptionValues, host: str | None) -> Settings:
         dns_ttl_s=values.duration("--dns-ttl", zero=True),
         connect_timeout_s=values.duration("--connect-timeout"),
         ack_timeout_s=values.duration("--ack-timeout"),
+        max_message_bytes=values.size("--max-message", 1, _LARGEST_MESSAGE),
         ack_matches=tuple(parse_ack_match(text) for text in matches),
         ack_id=None if ack_id.lower() in ("none", "") else ack_id,
         pause_s=values.duration("--pause", zero=True),
@@ -209,6 +213,9 @@ def _read_thresholds(values: OptionValues) -> tuple[str, ...]:
 
 def _read_tls(values: OptionValues) -> TlsProfile:
     ca, insecure = values.text("--tls-ca"), values.switch("--insecure")
+    crl = values.text("--tls-crl")
+    if crl and insecure:
+        raise SettingsError("--insecure and --tls-crl contradict each other; give one of them")
     if ca and insecure:
         raise SettingsError("--insecure and --tls-ca contradict each other; give one of them")
     sni = values.text("--sni")
@@ -217,6 +224,7 @@ def _read_tls(values: OptionValues) -> TlsProfile:
         raise SettingsError(f"--tls-min {version!r} is no supported version; write 1.2 or 1.3")
     return TlsProfile(
         ca=_path("--tls-ca", ca) if ca else None,
+        crl=_path("--tls-crl", crl) if crl else None,
         verify=not insecure,
         min_version=version,
         ciphers=values.text("--tls-ciphers") or None,

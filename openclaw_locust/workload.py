@@ -28,7 +28,7 @@ from openclaw_locust.wire.websocket import WebSocket
 Share = tuple[int, int]
 """Which process this is, from 0, and of how many: their numbers and ids are interleaved."""
 
-MAX_MESSAGE_BYTES = 1 << 20
+_CLOSE_LEAST_NS, _CLOSE_MOST_NS = 1_000_000_000, 5_000_000_000
 _CONNECTING_FREELY = 4
 _CONNECT_SPACING_NS = 2_000_000  # twice the CPU that a full handshake costs
 _ID_BITS = 40  # ids of one process; together with a worker's index they stay exact in JSON
@@ -43,6 +43,7 @@ class Workload:
         endpoint: what all connections share.
         language: the rating language that the options describe.
         ack_timeout_ns: the time that an answer has.
+        close_timeout_ns: the time that the answer to a close frame has: as long, within bounds.
         records: this process's records.
         recorder: this process's part of the time series.
         pacer: the schedule of the open model; None in the closed one.
@@ -71,6 +72,7 @@ class Workload:
             raise SettingsError(str(error)) from None
         self.language = RatingLanguage(settings.ack_matches, settings.ack_id)
         self.ack_timeout_ns = int(settings.ack_timeout_s * 1e9)
+        self.close_timeout_ns = min(max(self.ack_timeout_ns, _CLOSE_LEAST_NS), _CLOSE_MOST_NS)
         self.records = Records()
         self.recorder = Recorder(now_ns() if zero_ns is None else zero_ns)
         self.pacer: Pacer | None = None
@@ -122,7 +124,7 @@ def _endpoint(settings: Settings) -> Endpoint:
         proxy=proxy,
         tunnel_to=join_address(*reach),
         connect_timeout_s=settings.connect_timeout_s,
-        max_message_bytes=MAX_MESSAGE_BYTES,
+        max_message_bytes=settings.max_message_bytes,
     )
 
 

@@ -31,7 +31,6 @@ from openclaw_locust.wire.frames import BINARY, TEXT
 from openclaw_locust.wire.tcp import TimedOut, now_ns
 from openclaw_locust.wire.websocket import WebSocket
 
-_CLOSE_PATIENCE_NS = 1_000_000_000
 _NORMAL_CLOSURE = 1000
 
 
@@ -153,14 +152,20 @@ class WebSocketUser(User):
         return message.payload.decode() if message.opcode == TEXT else message.payload
 
     def close(self) -> None:
-        """Close the WebSocket with 1000 and let the server end TCP first; no failure whatever."""
+        """Close the WebSocket with 1000 and let the server end TCP first.
+
+        Nothing is raised; a server that does not answer in time is a failure of the row WS.
+        """
         socket, self._socket = self._socket, None
         self._exchange.fail_all(Failure("gen.stopped"))
         if socket is not None:
             try:
-                socket.close(_NORMAL_CLOSURE, now_ns() + _CLOSE_PATIENCE_NS)
+                deadline_ns = now_ns() + self.workload.close_timeout_ns
+                failure = socket.close(_NORMAL_CLOSURE, deadline_ns)
             finally:
                 self.workload.open_sockets.discard(socket)
+            if failure is not None:
+                self._events.failed(LOST, self.name, failure)
 
     # -- a send and its answer -----------------------------------------------------------------
 

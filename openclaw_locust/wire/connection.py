@@ -14,6 +14,7 @@ from openclaw_locust.wire.proxy import Proxy, open_tunnel
 from openclaw_locust.wire.target import Target
 from openclaw_locust.wire.tcp import TimedOut, now_ns, open_tcp
 from openclaw_locust.wire.tls import TlsContexts
+from openclaw_locust.wire.tls_handshake import start_tls
 from openclaw_locust.wire.transport import Ended, Transport
 from openclaw_locust.wire.upgrade import (
     MAX_BODY_SAMPLE_BYTES,
@@ -114,7 +115,7 @@ def connect(endpoint: Endpoint, user_number: int, clock: Clock) -> WebSocket:
         if endpoint.tls is not None:
             context = endpoint.tls.context(user_number)
             started = now_ns()
-            transport.start_tls(context, endpoint.server_name, deadline)
+            start_tls(transport, context, endpoint.server_name, deadline)
             clock.tls_ns = now_ns() - started
             _note_tls(transport, clock)
         started = now_ns()

@@ -35,6 +35,8 @@ class TlsProfile:
 
     Attributes:
         ca: a file or folder of trusted CA certificates; None: certifi's bundle.
+        crl: a file with the revocation list of the CA that issued the server's certificate; None:
+            revocation is not looked at.
         verify: whether the server's certificate is verified.
         min_version: ``"1.2"`` or ``"1.3"``.
         ciphers: an OpenSSL cipher list for TLS 1.2, or None for the library's default.
@@ -44,6 +46,7 @@ class TlsProfile:
     """
 
     ca: Path | None = None
+    crl: Path | None = None
     verify: bool = True
     min_version: str = "1.2"
     ciphers: str | None = None
@@ -102,6 +105,8 @@ class TlsContexts:
                 context.load_verify_locations(cadata=anchor)
         else:
             context.load_verify_locations(cafile=certifi.where())
+        if profile.crl and profile.verify:
+            _load_crl(context, profile.crl)
         if profile.ciphers:
             _set_ciphers(context, profile.ciphers)
         if identity is not None:
@@ -200,6 +205,24 @@ def _is_certificate(der: bytes) -> bool:
     except ssl.SSLError:
         return False
     return True
+
+
+def _load_crl(context: ssl.SSLContext, path: Path) -> None:
+    try:
+        has_list = b"-----BEGIN X509 CRL-----" in path.read_bytes()
+        context.load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        has_list = False
+    except OSError as error:
+        raise ValueError(
+            f"--tls-crl {str(path)!r} cannot be read: {error.strerror}; name a PEM file"
+        ) from None
+    if not has_list:
+        raise ValueError(
+            f"--tls-crl {str(path)!r} has no readable list; name a PEM file "
+            "(from DER: openssl crl -inform DER -in FILE -out crl.pem)"
+        )
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 
 
 def _set_ciphers(context: ssl.SSLContext, ciphers: str) -> None:

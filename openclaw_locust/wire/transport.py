@@ -22,12 +22,10 @@ from typing import Any, Literal
 from gevent import get_hub, getcurrent
 
 from openclaw_locust.classify import from_ssl_error
-from openclaw_locust.failures import Failure
 from openclaw_locust.wire.tcp import READ, TIMED_OUT, WRITE, TimedOut, now_ns, seconds_left
 
 _READ_SIZE = 65536
 _RECORD_SIZE = 16384  # the most that one TLS record holds (RFC 8446, 5.1)
-_TLS_RECORD_TYPES = range(20, 25)  # RFC 8446, 5.1: what a TLS peer's first byte can be
 _BACKLOG_LIMIT = 256 * 1024  # what is kept for a user that does not read, and for a peer likewise
 
 End = Literal["fin", "truncated", "reset"]
@@ -99,40 +97,18 @@ class Transport:
 
     # -- TLS ---------------------------------------------------------------------------------
 
-    def start_tls(self, context: ssl.SSLContext, server_name: str, deadline_ns: int) -> None:
-        """Do the TLS handshake. Our last message of it may wait for the first write.
+    def adopt_tls(
+        self, session: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO
+    ) -> None:
+        """Read and write through a session whose handshake is done, and its two buffers.
 
-        Raises:
-            Failure: ``tls.*``: our refusal, the peer's alert, its end or its silence.
+        What ``outgoing`` still holds goes with the first write.
         """
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
-        heard = False
-        while True:
-            try:
-                session.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
-            except ssl.SSLError as error:
-                self._post(self._outgoing.read())  # our alert: the server's log should have it too
-                raise from_ssl_error(error) from None
-            else:
-                break
-            try:
-                self._flush(deadline_ns)
-                data = self.receive(deadline_ns)
-                if not heard and data[0] not in _TLS_RECORD_TYPES:
-                    raise Failure("tls.not_tls", data[:80].decode("latin-1"))
-                heard = True
-                self._incoming.write(data)
-            except TimedOut:
-                raise Failure("tls.timeout", "the handshake did not end in time") from None
-            except Ended as end:
-                raise _end_of_handshake(end) from None
+        self._incoming, self._outgoing = incoming, outgoing
         self.tls = session
         self._tls_read, self._tls_write = session.read, session.write
         # What came behind the handshake in the same packet: tickets, or an early alert.
-        if self._incoming.pending:
+        if incoming.pending:
             self._inbox = self._decrypt()
 
     # -- reading -----------------------------------------------------------------------------
@@ -303,12 +279,6 @@ class Transport:
             data = self._outgoing.read()
         self._post(data)
 
-    def _flush(self, deadline_ns: int) -> None:
-        if self._outgoing.pending:
-            self._post(self._outgoing.read())
-        if self._unsent:
-            self._wait_sent(deadline_ns)
-
     def _post(self, data: bytes) -> None:
         sent = 0
         try:
@@ -390,8 +360,3 @@ class Transport:
         for sleeper in (self._reader, self._writer):
             if sleeper is not None:
                 sleeper.switch()
-
-
-def _end_of_handshake(end: Ended) -> Failure:
-    name = "tls.reset" if end.how == "reset" else "tls.eof"
-    return Failure(name, end.detail or "the peer closed in the handshake")

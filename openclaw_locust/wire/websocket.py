@@ -31,8 +31,9 @@ _ABNORMAL: dict[End, str] = {
     "reset": "ws.abnormal.rst",
 }
 # How we end a connection whose peer broke the protocol (RFC 6455, 7.4.1).
-_CLOSE_CODES = {"ws.frame.utf8": 1007, "ws.frame.oversize": 1009}
+_CLOSE_CODES = {"ws.frame.utf8": 1007, "ws.frame.oversize": 1009, "ws.ping_flood": 1008}
 _PROTOCOL_ERROR = 1002
+_PINGS_PER_S = 100  # a hundred times what the most eager keep-alive needs
 _QUEUE_LIMIT_BYTES = 256 * 1024
 _MESSAGE_OVERHEAD_BYTES = 200  # of a message in the queue: an empty one costs memory too
 
@@ -50,6 +51,8 @@ class WebSocket:
     """
 
     __slots__ = (
+        "_pings",
+        "_pings_since_ns",
         "_queued_bytes",
         "_reader",
         "_transport",
@@ -67,6 +70,7 @@ class WebSocket:
         self._writer = FrameWriter()
         self.unread: deque[tuple[Message, int]] = deque()  # read while nobody waited
         self._queued_bytes = 0
+        self._pings = self._pings_since_ns = 0
         self.lost: Failure | None = None
         self.on_idle_news: Callable[[], None] | None = None
         self.read_ns = now_ns()
@@ -124,24 +128,45 @@ class WebSocket:
             return self.receive(deadline_ns)
         raise lost
 
-    def close(self, code: int, deadline_ns: int, reason: str = "") -> None:
+    def close(self, code: int, deadline_ns: int, reason: str = "") -> Failure | None:
         """Send a close frame and let the server close first, until the deadline; then close.
 
-        Never raises: what the peer does now is no longer anybody's failure. Where another greenlet
-        is receiving, nothing is waited for: that one ends now.
+        Where another greenlet is receiving, nothing is waited for: that one ends now.
+
+        Returns:
+            ``ws.close_timeout`` when the server neither answered nor ended the connection in time;
+            whatever else it does now is nobody's failure.
         """
+        if self.lost is not None:
+            self._transport.close()
+            return None
+        self.lost = Failure("ws.not_open", "closed here")
+        answered = False
         try:
-            if self.lost is None:
-                self.lost = Failure("ws.not_open", "closed here")
-                self._transport.send(
-                    self._writer.frame(close_payload(code, reason), CLOSE), deadline_ns
-                )
-                while not self._transport.has_reader:
-                    self._transport.receive(deadline_ns)
-        except (Ended, TimedOut, Failure):
-            pass  # the end, or no patience for it
+            frame = self._writer.frame(close_payload(code, reason), CLOSE)
+            self._transport.send(frame, deadline_ns)
+            while not self._transport.has_reader:
+                data = self._transport.receive(deadline_ns)
+                answered = answered or self._holds_close(data)
+        except TimedOut:
+            if not answered:
+                return Failure("ws.close_timeout", f"no answer to our close frame {code}")
+        except (Ended, Failure):
+            pass
         finally:
             self._transport.close()
+        return None
+
+    def _holds_close(self, data: bytes) -> bool:
+        """Whether bytes that came after our close frame have the server's; acks are passed over."""
+        self._reader.feed(data)
+        try:
+            while (message := self._reader.next()) is not None:
+                if message.opcode == CLOSE:
+                    return True
+        except Failure:
+            return True  # a wrong frame is an answer too, and nothing can be read behind it
+        return False
 
     def abort(self) -> None:
         """Close at once, without a word."""
@@ -150,7 +175,9 @@ class WebSocket:
         self._transport.abort()
 
     def _control(self, message: Message) -> None:
-        """Answer a ping; a close frame ends the connection with its class."""
+        """Answer a ping; a close frame ends the connection with its class, and so does a flood."""
+        if message.opcode != CLOSE:
+            self._count_ping()
         if message.opcode == PING:
             self._transport.post(self._writer.frame(message.payload, PONG))
         elif message.opcode == CLOSE:
@@ -159,6 +186,15 @@ class WebSocket:
             answer = close_payload(_PROTOCOL_ERROR) if invalid else message.payload[:2]
             self._transport.post(self._writer.frame(answer, CLOSE))
             raise failure
+
+    def _count_ping(self) -> None:
+        """Refuse a peer that keeps us busy with pings or pongs."""
+        read_ns = self._transport.read_ns
+        if read_ns - self._pings_since_ns > 1_000_000_000:
+            self._pings, self._pings_since_ns = 0, read_ns
+        self._pings += 1
+        if self._pings > _PINGS_PER_S:
+            raise Failure("ws.ping_flood", f"more than {_PINGS_PER_S} pings in a second")
 
     def _on_idle_data(self) -> None:
         self._serve_idle()
@@ -213,8 +249,9 @@ class WebSocket:
             if failure.kind.phase == "tls":  # its phase is over: the handshake had succeeded
                 failure = Failure("ws.tls", f"{failure}: {failure.detail}")
             self.lost = failure
-            if failure.kind.name.startswith("ws.frame."):
-                code = _CLOSE_CODES.get(failure.kind.name, _PROTOCOL_ERROR)
+            name = failure.kind.name
+            if name in _CLOSE_CODES or name.startswith("ws.frame."):
+                code = _CLOSE_CODES.get(name, _PROTOCOL_ERROR)
                 self._transport.post(self._writer.frame(close_payload(code), CLOSE))
             self._transport.close()
         return self.lost

@@ -1,13 +1,18 @@
 """From a URL to an open WebSocket against real peers: what works, and the class of each refusal."""
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from openclaw_locust.server.certificates import issue
 from openclaw_locust.wire.connection import Clock
@@ -241,28 +246,61 @@ def test_a_client_certificate_of_another_authority_is_told_by_the_alert(pki: Pki
 
 
 @pytest.mark.parametrize(
-    ("cert", "name"),
+    ("cert", "name", "seen"),
     [
-        ("expired", "tls.cert.expired"),
-        ("future", "tls.cert.not_yet_valid"),
-        ("misnamed", "tls.cert.hostname"),
+        ("expired", "tls.cert.expired", r"certificate CN=localhost expired on \w{3} .* GMT"),
+        ("future", "tls.cert.not_yet_valid", r"CN=localhost is valid from \w{3} .* GMT"),
+        ("misnamed", "tls.cert.hostname", "the certificate is for rating.example.com"),
     ],
 )
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_a_wrong_certificate_is_refused_with_its_class(
-    pki: Pki, cert: str, name: str, host: str
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_wrong_certificate_is_refused_with_its_class_and_what_is_wrong_with_it(
+    pki: Pki, cert: str, name: str, seen: str, host: str, version: str
 ) -> None:
-    with play(tls(getattr(pki, cert))) as peer:
+    with play(tls(getattr(pki, cert), version=version)) as peer:
         failure = refused(f"wss://{host}:{peer.port}/", tls_ca=pki.ca)
     assert str(failure) == name
-    assert "verify code" in failure.detail
+    assert re.search(r"\(verify code \d+\); .*" + seen, failure.detail)
 
 
-def test_an_unknown_authority_is_refused(pki: Pki) -> None:
+def test_an_unknown_authority_is_refused_and_named(pki: Pki) -> None:
     with play(tls(pki.server)) as peer:
         url = f"wss://{peer.host}:{peer.port}/"
-        assert str(refused(url, tls_ca=pki.other_ca)) == "tls.cert.untrusted"
-        assert str(refused(url)) == "tls.cert.untrusted"
+        for failure in (refused(url, tls_ca=pki.other_ca), refused(url)):
+            assert str(failure) == "tls.cert.untrusted"
+            issuer = "issued by CN=openclaw-locust test CA [0-9a-f]{8}, sent alone"
+            assert re.search(issuer, failure.detail)
+
+
+def test_a_revoked_certificate_is_refused_where_the_list_is_given(pki: Pki, tmp_path: Path) -> None:
+    leaf = x509.load_pem_x509_certificate(pki.server.read_bytes())
+    lists = {"crl.pem": [leaf.serial_number], "of others.pem": [1]}
+    for name, serials in lists.items():
+        (tmp_path / name).write_bytes(revocation_list(pki, serials))
+    with play(tls(pki.server)) as peer:
+        url = f"wss://{peer.host}:{peer.port}/"
+        failure = refused(url, tls_ca=pki.ca, tls_crl=tmp_path / "crl.pem")
+        assert str(failure) == "tls.cert.revoked"
+        assert "(verify code 23)" in failure.detail
+        not_revoked = refused(
+            url, tls_ca=pki.ca, tls_crl=tmp_path / "of others.pem", connect_timeout="200ms"
+        )
+        assert str(not_revoked) == "http.timeout"
+
+
+def revocation_list(pki: Pki, serials: list[int]) -> bytes:
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(pki.authority.certificate.subject)
+        .last_update(now - timedelta(hours=1))
+        .next_update(now + timedelta(days=1))
+    )
+    for serial in serials:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(pki.authority.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 # -- how a connect can end -----------------------------------------------------------------------

@@ -6,24 +6,29 @@ import pytest
 
 from openclaw_locust.failures import Failure
 from openclaw_locust.wire.connection import Clock
-from openclaw_locust.wire.frames import BINARY, PING
+from openclaw_locust.wire.frames import BINARY, PING, PONG
 from openclaw_locust.wire.tcp import TimedOut
 from openclaw_locust.wire.websocket import WebSocket
 from tests.peers import (
     SWITCHING,
     Step,
+    close_frame,
+    cut,
     dribble,
+    end_tls,
     flood,
     frame,
+    hear_frame,
     hear_some,
     hear_upgrade,
     hold,
     ignore,
     play,
+    reset,
     say,
     tls,
 )
-from tests.wire.client import full_backlog, refused, soon, talk
+from tests.wire.client import full_backlog, refused, soon, talk, until
 from tests.wire.conftest import Pki
 
 SHORT = "400ms"
@@ -91,7 +96,6 @@ CHATTER: dict[str, tuple[Step, ...]] = {
     "silence": (hold(),),
     "a dribbled frame": (dribble(frame(b"x" * 125)),),
     "pings now and then": (dribble(frame(b"", PING), 0.02),),
-    "a flood of pings": (flood(frame(b"", PING) * 1000),),
     "fragments without end": (say(frame(b"x", fin=False)), flood(frame(b"", 0, fin=False) * 500)),
 }
 
@@ -140,5 +144,45 @@ ENDLESS: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize("what", ENDLESS)
 def test_a_close_waits_for_the_server_only_until_its_deadline(pki: Pki, what: str) -> None:
     with talk(pki, *ENDLESS[what]) as (websocket, _):
-        websocket.close(1000, soon(0.15))
+        failure = websocket.close(1000, soon(0.15))
+        assert str(failure) == "ws.close_timeout"
         assert str(websocket.lost) == "ws.not_open"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        (hear_frame(), say(close_frame(1000)), hold()),
+        (hear_frame(), say(frame(b"ack") + frame(b"", PING) + close_frame(1000)), hold()),
+        (hear_frame(), say(b"\xff\xff"), hold()),
+        (hear_frame(), reset()),
+        (hear_frame(), cut()),
+        (hear_frame(), end_tls()),
+    ],
+    ids=["answered", "answered behind others", "nonsense", "reset", "cut", "ended"],
+)
+def test_a_server_that_reacts_to_a_close_has_not_failed(pki: Pki, script: tuple[Step, ...]) -> None:
+    with talk(pki, *script) as (websocket, _):
+        assert websocket.close(1000, soon(1.0)) is None
+
+
+@pytest.mark.parametrize("opcode", [PING, PONG])
+@pytest.mark.parametrize("secure", [True, False], ids=["tls", "plain"])
+def test_a_flood_of_pings_ends_the_connection(pki: Pki, opcode: int, secure: bool) -> None:
+    with talk(pki, flood(frame(b"", opcode) * 1000), secure=secure) as (websocket, _):
+        with pytest.raises(Failure, match=r"^ws\.ping_flood$"):
+            websocket.receive(soon())
+        assert str(websocket.lost) == "ws.ping_flood"
+
+
+def test_a_flood_of_pings_ends_a_connection_that_nobody_reads(pki: Pki) -> None:
+    with talk(pki, flood(frame(b"", PING) * 1000)) as (websocket, _):
+        until(lambda: websocket.lost is not None)
+        assert str(websocket.lost) == "ws.ping_flood"
+
+
+def test_a_hundred_pings_at_once_are_answered(pki: Pki) -> None:
+    pings = frame(b"?", PING) * 100
+    with talk(pki, say(pings + frame(b"hi")), *[hear_frame()] * 100, hold()) as (websocket, peer):
+        assert websocket.receive(soon()).payload == b"hi"
+        assert peer.heard(102)[2:] == [b"\x8a?"] * 100

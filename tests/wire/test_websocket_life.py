@@ -326,7 +326,11 @@ def test_a_flood_that_nobody_reads_is_left_to_tcp(pki: Pki, message: bytes) -> N
         assert websocket.lost is None
 
 
-def test_a_ping_flood_from_a_peer_that_does_not_read_is_bounded(pki: Pki) -> None:
+def test_pings_from_a_peer_that_does_not_read_are_bounded(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the limit of pings in a second: the pongs pile up only so far."""
+    monkeypatch.setattr("openclaw_locust.wire.websocket._PINGS_PER_S", 10**9)
     with talk(pki, flood(frame(b"x" * 125, PING) * 100)) as (websocket, _):
         transport = websocket._transport
         until(lambda: len(transport._unsent) > 256 * 1024)
