@@ -31,6 +31,11 @@ class FailureClass:
     remedy: str
 
     @property
+    def is_refusal(self) -> bool:
+        """Whether the service worked and said no, which a test of its limits wants to see."""
+        return self.name in REFUSALS
+
+    @property
     def phase(self) -> str:
         """The phase in which the failure happened, one of :data:`PHASES`."""
         return self.name.partition(".")[0]
@@ -174,6 +179,9 @@ def _read_table(text: str) -> dict[str, FailureClass]:
     rows = (line.split(" | ") for line in text.strip().splitlines())
     return {row[0]: FailureClass(*row) for row in rows}
 
+
+REFUSALS = frozenset({"http.rate_limited", "app.ack.negative"})
+"""The classes that are a service's own no, and no fault of it."""
 
 CLASSES: dict[str, FailureClass] = _read_table(_TABLE)
 """Every failure class by name."""

@@ -190,7 +190,7 @@ def _checks(rows: Sequence[Row], facts: RunFacts | None) -> Iterator[Check]:
     yield from evaluate(thresholds, series, facts.warm_up_s, end_s)
     if not thresholds:
         return
-    errors = [each for each in thresholds if each.statistic == "errors" and not each.metric]
+    errors = [each for each in thresholds if each.family == "errors" and not each.metric]
     for row in rows:
         if (row.type, row.name) not in own:
             yield from _check_row(row, rows, errors or [DEFAULT_ERRORS])

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Op = Literal["<", "<=", ">", ">="]
+SHARES = ("errors", "faults", "refusals")
+"""The statistics that are a share of the requests: of all failures, of those that are faults, and
+of those by which a service that works says no."""
+
 Of = Literal["requests", "connections", "acks", "planned"]
 
 
@@ -39,8 +43,8 @@ class Check:
     Attributes:
         type: the row's request type, or the metric in capitals where it is no request.
         name: the row's name; empty when no row was there to be judged.
-        metric: ``p95_ms`` (``p999_ms`` for 99.9), ``mean_ms``, ``min_ms``, ``max_ms``, ``errors``
-            or ``rate``.
+        metric: ``p95_ms`` (``p999_ms`` for 99.9), ``mean_ms``, ``min_ms``, ``max_ms``, one of
+            :data:`SHARES`, or ``rate``.
         value: milliseconds, a share from 0 to 1, or acks per second; None is no data.
         limit: what the value is held against.
         op: how.

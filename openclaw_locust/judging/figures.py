@@ -142,6 +142,42 @@ def ledger(window: Window) -> Ledger:
     return Ledger(planned, window.sends, outcomes, unsent)
 
 
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Connections that were lost, and what became of their users.
+
+    Attributes:
+        lost: connections that ended while they were in use.
+        replaced: those in whose place their user has opened another.
+        ratings_lost: ratings that waited for their ack on them.
+        p50_ms, p95_ms, max_ms: from the loss to the next open connection; None when none was
+            replaced.
+    """
+
+    lost: int
+    replaced: int
+    ratings_lost: int
+    p50_ms: float | None
+    p95_ms: float | None
+    max_ms: float | None
+
+
+def recovery(window: Window) -> Recovery:
+    """Return what became of the connections that were lost in a window."""
+    times = Histogram()
+    for name in window.names(metrics.RECOVER):
+        times.merge(window.histograms[metrics.RECOVER, name])
+    p50, p95 = (None if us is None else us / 1000 for us in times.percentiles_us((50.0, 95.0)))
+    return Recovery(
+        lost=window.failed("WS") - window.failed("WS", classes={"ws.close_timeout"}),
+        replaced=times.total,
+        ratings_lost=window.failed("ACK", classes={"app.ack.lost_on_close"}),
+        p50_ms=p50,
+        p95_ms=p95,
+        max_ms=times.max_us / 1000 if times.total else None,
+    )
+
+
 def _row(
     kind: str, name: str, histogram: Histogram | None, failures: int, seconds: float
 ) -> Figures:

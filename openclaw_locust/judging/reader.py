@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import NoReturn
 
 from openclaw_locust.durations import parse_duration
-from openclaw_locust.judging.checks import Op
+from openclaw_locust.judging.checks import SHARES, Op
 from openclaw_locust.judging.thresholds import (
     COUNTED,
     DEFAULT_ERRORS,
@@ -38,10 +38,10 @@ _TOKEN = re.compile(r"\S+")
 _PERCENT = r"(\d{1,3}(?:\.\d{1,3})?)"
 _PERCENTILE = re.compile(rf"p(?:{_PERCENT}|\({_PERCENT}\))", re.IGNORECASE)  # p(95) as in k6
 _ALIASES = {"avg": "mean", "med": "p50", "median": "p50"}
-_PLAIN = ("mean", "min", "max", "p50", "errors", "rate")
-_EXAMPLES = {"errors": "1%", "rate": "400/s"}
-_UNITS = {"errors": "%", "rate": "/s"}
-_KINDS = {"errors": "a share", "rate": "a rate"}
+_PLAIN = ("mean", "min", "max", "p50", *SHARES, "rate")
+_EXAMPLES = {**dict.fromkeys(SHARES, "1%"), "rate": "400/s"}
+_UNITS = {**dict.fromkeys(SHARES, "%"), "rate": "/s"}
+_KINDS = {**dict.fromkeys(SHARES, "a share"), "rate": "a rate"}
 
 
 def parse_thresholds(texts: Iterable[str]) -> tuple[Threshold, ...]:
@@ -71,14 +71,14 @@ def effective(given: Iterable[str], metrics: Collection[str]) -> tuple[Threshold
     if any(map(_is_none, texts)):
         return own
     general = (each for each in own if each.name is None)
-    replaced = {each.metric for each in general if each.statistic not in ("errors", "rate")}
+    replaced = {each.metric for each in general if each.statistic not in (*SHARES, "rate")}
     defaults = [
         each
         for metric in COUNTED
         if metric in metrics and metric not in replaced
         for each in defaults_of(metric)
     ]
-    if not any(each.statistic == "errors" and not each.metric for each in own):
+    if not any(each.family == "errors" and not each.metric for each in own):
         defaults.insert(0, DEFAULT_ERRORS)
     return (*defaults, *own)
 
@@ -154,7 +154,8 @@ class _Reader:
                 mend = "write p95, mean, min, max, errors or rate"
                 self._fail("unknown statistic", mend)
             self._fail("unknown metric", "write e.g. ack p95 < 250ms, errors < 1%, rate > 400/s")
-        of = {"errors": ("", *FAILING), "rate": ("", *COUNTED)}.get(statistic, LATENCIES)
+        failing = dict.fromkeys(SHARES, ("", *FAILING))
+        of = {**failing, "rate": ("", *COUNTED)}.get(statistic, LATENCIES)
         if metric not in of:
             what = f"{metric} has no {statistic}" if metric else "of which metric?"
             self._fail(what, f"write e.g. {of[0] or of[1]} {statistic}")
@@ -184,9 +185,9 @@ class _Reader:
             example = f"{number[0]}{_UNITS.get(statistic, 'ms')}"
             self._fail(what or "the limit has no unit", f"write e.g. {example}")
         limit = Fraction(number[0]) * factor
-        if statistic == "errors" and limit > 1:
-            self._fail("errors are a share of up to 100%", "write e.g. 5%")
-        if statistic == "errors" and limit == 1 and not text:
+        if statistic in SHARES and limit > 1:
+            self._fail(f"{statistic} are a share of up to 100%", "write e.g. 5%")
+        if statistic in SHARES and limit == 1 and not text:
             self._fail("a bare 1 is all requests", "write 1% or 100%")
         if op == "<" and not limit:
             self._fail("nothing is under 0", f"write <= {number[0]}{text}")
@@ -235,7 +236,7 @@ class _Reader:
 
 def _factor(statistic: str, unit: str) -> Fraction | None:
     """Return what a unit's number is multiplied by; None: it is no unit of that statistic."""
-    if statistic == "errors":
+    if statistic in SHARES:
         return {"%": Fraction(1, 100), "": Fraction(1)}.get(unit)
     if statistic == "rate":
         per = _SECONDS_PER.get(unit.removeprefix("/")) if unit.startswith("/") else None

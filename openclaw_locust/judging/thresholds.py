@@ -5,6 +5,8 @@
 ack p95 < 250ms                 the 95th percentile of the response time
 ack[login] p99.9 < 1s           of one row
 errors < 1%                     failed requests, of each row by itself
+faults < 0.1%                   those of them that are no refusal; takes the place of errors
+refusals < 5%                   429 at the upgrade, and acks that say no
 rate > 400/s for 60s            acks per second, in every window of 60 s
 errors < 5% abort after 30s     ends the run when it is crossed, but not in its first 30 s
 """
@@ -16,12 +18,12 @@ from decimal import Decimal
 from fractions import Fraction
 
 from openclaw_locust.durations import format_duration
-from openclaw_locust.judging.checks import Op
+from openclaw_locust.judging.checks import SHARES, Op
 
 GRACE_S = 10.0
 """How long ``abort`` waits after the begin when nothing else is said."""
 
-LATENCIES = ("ack", "service", "lag", "connect", "dns", "tcp", "proxy", "tls", "upgrade")
+LATENCIES = ("ack", "service", "lag", "connect", "dns", "tcp", "proxy", "tls", "upgrade", "recover")
 FAILING = ("ack", "tls", "upgrade", "ws", "stray", "unsent")
 COUNTED = ("ack", "tls", "upgrade")
 
@@ -33,7 +35,8 @@ class Threshold:
     Attributes:
         metric: one of :data:`LATENCIES` or :data:`FAILING`; empty for the errors of every row.
         name: the one row that it is about; None: each row of the metric by itself.
-        statistic: ``p95``, ``p99.9``, ``mean``, ``min``, ``max``, ``errors`` or ``rate``.
+        statistic: ``p95``, ``p99.9``, ``mean``, ``min``, ``max``, ``rate``, or one of
+            :data:`~openclaw_locust.judging.checks.SHARES`.
         op: how the value is held against the limit.
         limit: in milliseconds, as a share from 0 to 1, or per second.
         window_s: the length of the sliding windows that each must hold; None: the whole run.
@@ -56,13 +59,20 @@ class Threshold:
 
     @property
     def is_of_errors(self) -> bool:
-        """Whether it is about a share of errors."""
-        return self.statistic == "errors"
+        """Whether it is about a share of requests that failed."""
+        return self.statistic in SHARES
+
+    @property
+    def family(self) -> str:
+        """What it is about, so that a closer threshold takes the place of a wider one."""
+        if self.statistic == "refusals":
+            return "refusals"
+        return "errors" if self.is_of_errors else ""
 
     @property
     def column(self) -> str:
         """The statistic as a column's name: ``p999_ms``, ``mean_ms``, ``errors``, ``rate``."""
-        if self.statistic in ("errors", "rate"):
+        if self.statistic in (*SHARES, "rate"):
             return self.statistic
         return self.statistic.replace(".", "") + "_ms"
 
@@ -81,7 +91,7 @@ class Threshold:
 
     def _limit(self) -> str:
         exact = Decimal(repr(self.limit))
-        if self.statistic == "errors":
+        if self.is_of_errors:
             return f"{(exact * 100).normalize():f}%"
         if self.statistic == "rate":
             for unit, seconds in (("s", 1), ("m", 60), ("h", 3600)):

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from openclaw_locust.failures import REFUSALS
 from openclaw_locust.judging.checks import RELATIONS, Check, Of
 from openclaw_locust.judging.figures import METRIC_OF, row_names
 from openclaw_locust.judging.thresholds import DEFAULTS, Threshold
@@ -57,8 +58,7 @@ def only_what_is_needed(window: Window, thresholds: Iterable[Threshold]) -> Wind
     """Return what thresholds need of a window; sums of all else would be for nothing."""
     wanted: set[str] = set()
     for threshold in thresholds:
-        is_about_errors = threshold.statistic == "errors"
-        wanted.update(METRIC_OF.values() if is_about_errors else (threshold.metric,))
+        wanted.update(METRIC_OF.values() if threshold.is_of_errors else (threshold.metric,))
     histograms = {key: each for key, each in window.histograms.items() if key[0] in wanted}
     return Window(window.sends, histograms=histograms, failures=window.failures)
 
@@ -81,10 +81,10 @@ def values_of(
         seconds: the window's length.
         specific: what other thresholds are about more closely (:func:`specific_of`).
     """
-    if threshold.statistic == "errors":
+    if threshold.is_of_errors:
         kinds = [threshold.metric.upper()] if threshold.metric else [*METRIC_OF, *RELATIONS]
         values = [
-            _errors(kind, name, window, ever)
+            _errors(threshold.statistic, kind, name, window, ever)
             for kind in kinds
             if threshold.metric or kind not in specific
             for name in row_names(whole, kind)
@@ -108,11 +108,14 @@ def values_of(
     return values
 
 
-def _errors(kind: str, name: str, window: Window, ever: Window) -> Value:
-    failures = window.failed(kind, name)
+def _errors(statistic: str, kind: str, name: str, window: Window, ever: Window) -> Value:
+    failures = failed = window.failed(kind, name)
+    if statistic != "errors":
+        refusals = window.failed(kind, name, REFUSALS)
+        failures = refusals if statistic == "refusals" else failed - refusals
     relation = RELATIONS.get(kind)
     if relation is None:
-        count = _count(window, METRIC_OF[kind], name) + failures
+        count = _count(window, METRIC_OF[kind], name) + failed
         return Value(kind, name, failures / count if count else None)
     base = ever if relation.of == "connections" else window
     metric = METRIC_OF[relation.type]
@@ -152,7 +155,7 @@ def specific_of(threshold: Threshold, thresholds: Iterable[Threshold]) -> frozen
     Of the errors of every row: request types with errors of their own. Of a default: the names of
     rows with a threshold of their own.
     """
-    same = [each for each in thresholds if each.is_of_errors == threshold.is_of_errors]
+    same = [each for each in thresholds if each.family == threshold.family]
     if threshold.is_of_errors and not threshold.metric:
         return frozenset(each.metric.upper() for each in same if each.metric and each.name is None)
     if threshold in DEFAULTS:

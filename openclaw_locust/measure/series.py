@@ -10,7 +10,7 @@ memory is bounded by an hour's worth of intervals.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,12 +74,14 @@ class Window:
         """Return the names that a metric was recorded for, in alphabetical order."""
         return sorted(name for found, name in self.histograms if found == metric)
 
-    def failed(self, kind: str, name: str | None = None) -> int:
-        """Return the failures of a request type: of one name, or of all."""
+    def failed(
+        self, kind: str, name: str | None = None, classes: Container[str] | None = None
+    ) -> int:
+        """Return the failures of a request type: of one name and of some classes, or of all."""
         return sum(
             count
-            for (found, row, _), count in self.failures.items()
-            if found == kind and name in (None, row)
+            for (found, row, class_name), count in self.failures.items()
+            if found == kind and name in (None, row) and (classes is None or class_name in classes)
         )
 
 

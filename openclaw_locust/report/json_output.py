@@ -27,9 +27,9 @@ def to_json(report: Report) -> str:
 
     ``docs/report.md`` has each key. Latencies are in milliseconds, shares from 0 to 1, times in
     seconds since the run's begin. What comes from our own record (``phases``, ``ledger``,
-    ``stages``) is null for a run without one; ``facts``, ``model`` and ``validity`` are null for a
-    run that left only Locust's own files. The series itself is in ``<prefix>_results.json`` and
-    not here.
+    ``recovery``, ``stages``) is null for a run without one; ``facts``, ``model`` and ``validity``
+    are null for a run that left only Locust's own files. The series itself is in
+    ``<prefix>_results.json`` and not here.
     """
     facts, own = report.facts, report.measured
     checks = [_check(check) for check in report.verdict.checks]
@@ -50,6 +50,7 @@ def to_json(report: Report) -> str:
         "percentiles": _rows(report.percentiles),
         "phases": [_figures(row) for row in own.phases] if own else None,
         "ledger": _ledger(own) if own else None,
+        "recovery": asdict(own.recovery) if own else None,
         "stages": [_stage(stage) for stage in own.stages] if own else None,
         "errors": _rows(report.errors),
         "source": report.source,

@@ -22,6 +22,7 @@ from openclaw_locust.report.sections import (
     imbalance,
     ledger_rows,
     phases_table,
+    recovery_line,
     stages_table,
     thresholds_table,
 )
@@ -67,8 +68,9 @@ def to_markdown(report: Report) -> str:
     parts += ["## Response times", _percentiles(report)]
     parts += _section("Thresholds", "Threshold", thresholds_table(report.verdict.checks))
     parts += _ledger(report)
-    if not report.errors.empty:
-        parts += ["## Errors", _errors(report)]
+    for kind, title in wording.ERROR_KINDS.items():
+        if table := _errors(report, kind):
+            parts += [f"## {title}", table]
     parts += _section("Stages", "Stage", stages_table(report), "Milliseconds.")
     parts += _section("Phases", "Phase", phases_table(report), _PHASES_LEGEND)
     if lines := generator_lines(report):
@@ -125,12 +127,13 @@ def _ledger(report: Report) -> list[str]:
     unequal = imbalance(report)
     says = f"**{escape(unequal)}**" if unequal else "The outcomes add up to the sends."
     table = _table(("Sends", "Count", "Share"), "lrr", cells)
-    return ["## Ledger", table, says, _sentence(extra_answers(report))]
+    extra = _sentence(extra_answers(report))
+    return ["## Ledger", table, says, extra, _sentence(recovery_line(report))]
 
 
-def _errors(report: Report) -> str:
+def _errors(report: Report, kind: str) -> str:
     rows = []
-    for row in report.errors.to_dict("records"):
+    for row in report.errors[report.errors["kind"] == kind].to_dict("records"):
         share = optional(row["share"])
         rows.append(
             [
@@ -143,6 +146,8 @@ def _errors(report: Report) -> str:
                 escape(wording.text_or_none(row["sample"]) or ""),
             ]
         )
+    if not rows:
+        return ""
     header = ("Class", "Count", "Share", "Where", "What it means", "What to do", "Seen")
     legend = f"The share is of all {format_count(report.requests)} requests."
     return f"{legend}\n\n{_table(header, 'lrrllll', rows)}"

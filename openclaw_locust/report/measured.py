@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from openclaw_locust.judging.figures import Figures, Ledger, ledger, phase_rows, request_rows
+from openclaw_locust.judging.figures import (
+    Figures,
+    Ledger,
+    Recovery,
+    ledger,
+    phase_rows,
+    recovery,
+    request_rows,
+)
 from openclaw_locust.measure.series import Window
 from openclaw_locust.results import RunFacts, Stage
 
@@ -41,6 +49,7 @@ class Measured:
         requests: a row for each request type and name that occurred.
         phases: a row for each phase and name that occurred.
         ledger: the sends, and what became of them.
+        recovery: the connections that were lost, and how soon their users had others.
         stages: one for each stage of the run.
         failures: counts by request type, name and class.
         whole: the same rows as ``requests`` over the whole run, the warm-up among it.
@@ -53,6 +62,7 @@ class Measured:
     requests: tuple[Figures, ...]
     phases: tuple[Figures, ...]
     ledger: Ledger
+    recovery: Recovery
     stages: tuple[StageFigures, ...]
     failures: Counter[tuple[str, str, str]]
     whole: tuple[Figures, ...]
@@ -81,6 +91,7 @@ def measured(facts: RunFacts | None) -> Measured | None:
         requests=tuple(request_rows(window, seconds)),
         phases=tuple(phase_rows(window, seconds)),
         ledger=ledger(window),
+        recovery=recovery(window),
         stages=tuple(_stage(facts, stage, end_s) for stage in facts.stages),
         failures=window.failures,
         whole=rows,

@@ -178,6 +178,21 @@ def extra_answers(report: Report) -> str:
     return f"answers beyond these: {parts}"
 
 
+def recovery_line(report: Report) -> str:
+    """Return what became of the connections that were lost; empty when none was."""
+    found = report.measured.recovery if report.measured else None
+    if found is None or not found.lost:
+        return ""
+    verb = "was" if found.lost == 1 else "were"
+    noun = "connection" if found.lost == 1 else "connections"
+    text = f"{format_count(found.lost)} {noun} {verb} lost, {format_count(found.replaced)} replaced"
+    if found.p50_ms is not None and found.p95_ms is not None and found.max_ms is not None:
+        p50, p95, longest = map(format_ms, (found.p50_ms, found.p95_ms, found.max_ms))
+        text += f" after P50 {p50}, P95 {p95}, max {longest} ms"
+    ratings = "rating" if found.ratings_lost == 1 else "ratings"
+    return f"{text}; {format_count(found.ratings_lost)} {ratings} lost with them"
+
+
 def generator_lines(report: Report) -> list[str]:
     """Return a line for each process of the generator."""
     facts = report.facts

@@ -158,6 +158,7 @@ def error_table(
 
     =============== ======= ===============================================================
     class           string  a failure class, or the cut text of an error that is not ours
+    kind            string  ``fault``, or ``refusal`` where a service that works says no
     count           int64   how often
     share           Float64 count per all requests of the run (0 to 1); <NA> where what was
                             counted are not requests, as errors of the locustfile
@@ -240,6 +241,7 @@ def _error_frame(rows: dict[str, _ErrorRow], texts: dict[str, str], requests: in
     ]
     columns = {
         "class": pd.Series([class_name for class_name, _ in ordered], dtype="string"),
+        "kind": ["refusal" if kind and kind.is_refusal else "fault" for kind in known],
         "count": pd.Series([row.count for _, row in ordered], dtype="int64"),
         "share": pd.Series(shares, dtype="Float64"),
         "meaning": [kind.meaning if kind else FOREIGN_MEANING for kind in known],
@@ -247,7 +249,9 @@ def _error_frame(rows: dict[str, _ErrorRow], texts: dict[str, str], requests: in
         "where": pd.Series([tuple(row.where) for _, row in ordered], dtype="object"),
         "sample": [texts.get(class_name) or None for class_name, _ in ordered],
     }
-    return pd.DataFrame(columns).astype(dict.fromkeys(("meaning", "remedy", "sample"), "string"))
+    return pd.DataFrame(columns).astype(
+        dict.fromkeys(("kind", "meaning", "remedy", "sample"), "string")
+    )
 
 
 def _sample_text(sample: Sample) -> str:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from openclaw_locust.report import sections, wording
 from openclaw_locust.report.numbers import THIN_SPACE
-from openclaw_locust.report.terminal_tables import errors_block, figure_lines, percentiles_block
+from openclaw_locust.report.terminal_tables import error_blocks, figure_lines, percentiles_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,8 +109,7 @@ def _blocks(report: Report, width: int) -> Iterable[RenderableType]:
     given = [check for check in report.verdict.checks if not wording.is_default(check)]
     yield from _figures("Thresholds", sections.thresholds_table(given), width)
     yield from _accounts(report)
-    if not report.errors.empty:
-        yield errors_block(report, width)
+    yield from error_blocks(report)
     goal = facts.goal if facts else ()
     yield from _figures("Stages", sections.stages_table(report, goal), width)
     if not sections.phases_line(report):
@@ -139,6 +138,7 @@ def _accounts(report: Report) -> Iterable[RenderableType]:
     table.add_column(overflow="fold")
     parts = {
         "Ledger": [sections.ledger_line(report), sections.extra_answers(report)],
+        "Reconnects": [sections.recovery_line(report)],
         "Phases": [sections.phases_line(report)],
         "Generator": sections.generator_lines(report),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from openclaw_locust.report.numbers import format_count, format_share
 from openclaw_locust.report.tables import optional
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from openclaw_locust.report.build import Report
 
 MAX_ERRORS = 20
@@ -133,15 +136,23 @@ def _row_lines(row: TableRow, layout: _Layout, width: int) -> list[Text]:
     return [_figures(row.cells, layout, beside), *map(Text, others)]
 
 
-def errors_block(report: Report, width: int) -> RenderableType:
-    """Return the error table; what belongs to a class hangs below its name."""
-    title = Text("Errors", style="bold")
-    title.append(f"  count, share of all {format_count(report.requests)} requests", style="dim")
+def error_blocks(report: Report) -> Iterator[RenderableType]:
+    """Yield the table of faults, then that of refusals, where there are any."""
+    for kind, title in wording.ERROR_KINDS.items():
+        rows = report.errors[report.errors["kind"] == kind]
+        if not rows.empty:
+            yield _errors_block(title, rows, report.requests)
+
+
+def _errors_block(name: str, rows: pd.DataFrame, requests: int) -> RenderableType:
+    """Return a table of errors; what belongs to a class hangs below its name."""
+    title = Text(name, style="bold")
+    title.append(f"  count, share of all {format_count(requests)} requests", style="dim")
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
-    for row in report.errors.head(MAX_ERRORS).to_dict("records"):
+    for row in rows.head(MAX_ERRORS).to_dict("records"):
         share = optional(row["share"])
         text = Text(wording.one_line(row["class"]), style="bold red")
         where = ", ".join(row["where"])
@@ -153,6 +164,6 @@ def errors_block(report: Report, width: int) -> RenderableType:
             what.append(Text(f"seen: {wording.one_line(sample)}", style="dim"))
         shown = wording.NONE if share is None else format_share(share)
         table.add_row(format_count(row["count"]), shown, Group(*what))
-    rest = len(report.errors) - MAX_ERRORS
+    rest = len(rows) - MAX_ERRORS
     more = [Text(f"and {rest} more: see the Markdown report or --json")] if rest > 0 else []
     return Group(title, table, *more)

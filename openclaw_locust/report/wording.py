@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_locust.durations import format_duration
 from openclaw_locust.failures import printable
-from openclaw_locust.judging.checks import RELATIONS, Check, Of, Op
+from openclaw_locust.judging.checks import RELATIONS, SHARES, Check, Of, Op
 from openclaw_locust.report.numbers import (
     THIN_SPACE,
     format_count,
@@ -39,6 +39,9 @@ _NOT: dict[Op, str] = {
     ">": "not above",
     ">=": "not at least",
 }
+
+ERROR_KINDS = {"fault": "Errors", "refusal": "Refusals"}
+"""The kinds of the error table with their headings; a refusal is the no of a service that works."""
 
 CLOSED = "closed model: each user waits for its ack before its next rating"
 
@@ -137,13 +140,13 @@ def metric_title(metric: str) -> str:
 
 def limit_text(check: Check) -> str:
     """Return a limit as the header of its column shows it: ``< 250``."""
-    share = check.metric == "errors"
+    share = check.metric in SHARES
     return f"{check.op} {format_share(check.limit) if share else f'{check.limit:.15g}'}"
 
 
 def quantity(check: Check, value: float) -> str:
     """Return a value of a check's metric with its unit."""
-    if check.metric == "errors":
+    if check.metric in SHARES:
         return format_share(value)
     if check.metric == "rate":
         return f"{format_number(value)}/s"
@@ -152,7 +155,7 @@ def quantity(check: Check, value: float) -> str:
 
 def limit(check: Check) -> str:
     """Return a check's limit with its unit; it is shown as it was given, and never cut."""
-    if check.metric == "errors":
+    if check.metric in SHARES:
         return format_share(check.limit)
     return f"{check.limit:.15g}" + ("/s" if check.metric == "rate" else " ms")
 
@@ -199,8 +202,8 @@ def crossing(check: Check) -> str:
     if check.value is None:
         no_data = f"{row} {metric} has no data{within}"
         return f"{no_data}, so it {verb}"
-    if check.metric == "errors":
-        return f"{row} errors {format_share(check.value)}{within}, which {verb}"
+    if check.metric in SHARES:
+        return f"{row} {check.metric} {format_share(check.value)}{within}, which {verb}"
     return f"{row} {metric} {quantity(check, check.value)}{within} {verb}"
 
 

@@ -21,7 +21,7 @@ from openclaw_locust import workload as workloads
 from openclaw_locust.failures import Failure
 from openclaw_locust.measure.backoff import Backoff
 from openclaw_locust.measure.pacer import Turn
-from openclaw_locust.measure.recorder import Interval
+from openclaw_locust.measure.recorder import RECOVER, Interval
 from openclaw_locust.rating.ledger import Pending
 from openclaw_locust.rating.messages import Answer
 from openclaw_locust.users.exchange import Exchange, Outcome
@@ -58,6 +58,7 @@ class WebSocketUser(User):
         self._backoff = Backoff()
         self._not_before_ns = 0
         self._opened_ns = 0
+        self._lost_ns = 0  # since when there is no connection in the place of one that was lost
         self._messages = 0
         self._turn = Turn()
         self._pacer = self.workload.pacer
@@ -116,6 +117,10 @@ class WebSocketUser(User):
         self._opened_ns = now_ns()
         self._messages = 0
         self._events.connection(clock, interval, None)
+        if self._lost_ns:
+            recovered_ns = self._opened_ns - self._lost_ns
+            self.workload.recorder.at(self._lost_ns).record((RECOVER, self.name), recovered_ns)
+            self._lost_ns = 0
 
     def send(self, message: str | bytes) -> None:
         """Send one message, text or binary, and expect nothing.
@@ -316,6 +321,7 @@ class WebSocketUser(User):
             socket.abort()
             self.workload.open_sockets.discard(socket)
         self._stay_away(failure)
+        self._lost_ns = self._lost_ns or now_ns()
         self._events.failed(LOST, self.name, failure)
         self._exchange.fail_all(Failure("app.ack.lost_on_close", f"{failure} {failure.detail}"))
 

@@ -189,6 +189,33 @@ def test_errors_of_one_row_leave_the_errors_of_all_as_they_are() -> None:
     assert [(c.type, c.limit) for c in found] == [("ACK", 0.01), ("ACK", 0.6)]
 
 
+def test_a_refusal_is_an_error_and_no_fault() -> None:
+    script = Script().acked(*[1.0] * 6).connected(8)
+    script.failed("ACK", "app.ack.timeout").failed("ACK", "app.ack.negative", 3)
+    script.failed("UPGRADE", "http.rate_limited", 2)
+    shares = ("errors", "faults", "refusals")
+    texts = [f"{metric} {share} <= 50%" for metric in ("ack", "upgrade") for share in shares]
+    found = {check.threshold: check.value for check in held(script, *texts)}
+    assert list(found.values()) == [0.4, 0.1, 0.3, 0.2, 0, 0.2]
+    assert {check.metric for check in held(script, *texts)} == set(shares)
+
+
+def test_faults_of_one_type_take_its_rows_out_of_the_errors_of_all_and_refusals_do_not() -> None:
+    script = Script().acked(1.0).failed("ACK", "app.ack.negative").connected(1)
+    found = held(script, "errors < 1%", "ack faults < 2%", "ack refusals < 60%")
+    assert [(c.type, c.metric, c.value) for c in found] == [
+        ("TLS", "errors", 0),
+        ("UPGRADE", "errors", 0),
+        ("ACK", "faults", 0),
+        ("ACK", "refusals", 0.5),
+    ]
+
+
+def test_the_time_to_recover_is_a_latency_of_its_own() -> None:
+    script = Script().acked(1.0).took("recover", 300.0, 700.0)
+    assert value_of(script, "recover max < 1s") == 700
+
+
 # -- sliding windows ---------------------------------------------------------------------------
 
 

@@ -61,6 +61,9 @@ def rate(limit: float, op: Op = ">") -> Threshold:
         ("errors <= 0%", errors(0, op="<=")),
         ("errors < 100%", errors(1)),
         ("ws errors < 35%", errors(0.35, "ws")),
+        ("faults < 1%", Threshold("", None, "faults", "<", 0.01)),
+        ("upgrade refusals <= 5%", Threshold("upgrade", None, "refusals", "<=", 0.05)),
+        ("recover p95 < 5s", latency("p95", 5000, "recover")),
         ("rate > 400/s", rate(400)),
         ("ack rate > 400 / s", rate(400)),
         ("rate >= 3/m", rate(0.05, ">=")),
@@ -257,6 +260,14 @@ def test_errors_rates_and_other_metrics_replace_no_latencies(text: str) -> None:
 
 def test_the_errors_of_every_row_replace_the_default_for_errors() -> None:
     assert effective(["errors < 5%"], ["ack"]) == (*defaults_of("ack"), errors(0.05))
+
+
+def test_faults_take_the_place_of_errors_and_refusals_do_not() -> None:
+    assert effective(["faults < 5%"], []) == parse_thresholds(["faults < 5%"])
+    assert effective(["refusals < 5%"], []) == (
+        DEFAULT_ERRORS,
+        *parse_thresholds(["refusals < 5%"]),
+    )
 
 
 def test_none_takes_the_defaults_away_and_leaves_what_was_given() -> None:

@@ -255,7 +255,7 @@ def test_json_has_the_promised_keys_and_null_for_no_data(tmp_path: Path) -> None
     assert content["percentiles"][1]["p50_ms"] is None
     assert content["percentiles"][-1]["type"] == ""
     assert set(content["errors"][0]) == {
-        *("class", "count", "share", "meaning", "remedy", "where", "sample")
+        *("class", "kind", "count", "share", "meaning", "remedy", "where", "sample")
     }
     assert content["errors"][0]["sample"] is None
     assert content["errors"][0]["where"] == ["TLS OpenClawRating"]

@@ -171,6 +171,42 @@ def test_a_run_without_sends_has_no_ledger(tmp_path: Path) -> None:
     assert "Ledger" not in to_markdown(report)
 
 
+def test_lost_connections_are_told_with_the_time_to_recover_and_the_ratings_lost(
+    tmp_path: Path,
+) -> None:
+    script = ten_seconds().failed("WS", "ws.abnormal.rst", 2).failed("WS", "ws.close.restart")
+    script.failed("WS", "ws.close_timeout", 4)  # its user had left: nothing was lost
+    script.failed("ACK", "app.ack.lost_on_close", 2).took("recover", 300.0, 700.0)
+    report = make(tmp_path, script)
+    line = "3 connections were lost, 2 replaced after P50 300, P95 700, max 700 ms; 2 ratings lost"
+    for text in everywhere(report):
+        assert line in text
+    recovery = json.loads(to_json(report))["recovery"]
+    assert recovery["lost"] == 3
+    assert recovery["ratings_lost"] == recovery["replaced"] == 2
+
+
+def test_a_connection_that_was_never_replaced_has_no_time_to_recover(tmp_path: Path) -> None:
+    text = printed(make(tmp_path, ten_seconds().failed("WS", "ws.abnormal.fin")))
+    assert "Reconnects  1 connection was lost, 0 replaced; 0 ratings lost with them" in text
+    assert "Reconnects" not in printed(make(tmp_path, ten_seconds()))
+
+
+# -- refusals ----------------------------------------------------------------------------------
+
+
+def test_refusals_stand_apart_from_faults(tmp_path: Path) -> None:
+    script = ten_seconds().failed("ACK", "app.ack.negative", 5).failed("ACK", "app.ack.timeout")
+    report = make(tmp_path, script)
+    for text, titles in zip(
+        everywhere(report), (("Errors", "Refusals"), ("## Errors", "## Refusals")), strict=True
+    ):
+        places = [text.index(part) for part in (titles[0], titles[1], "app.ack.negative")]
+        assert places == sorted(places)
+    kinds = {row["class"]: row["kind"] for row in json.loads(to_json(report))["errors"]}
+    assert kinds == {"app.ack.negative": "refusal", "app.ack.timeout": "fault"}
+
+
 # -- the thresholds ----------------------------------------------------------------------------
 
 
