@@ -17,6 +17,7 @@ COMMANDS = {
     "serve": "openclaw_locust.server.serve_command",
     "certs": "openclaw_locust.server.certs_command",
     "report": "openclaw_locust.report.command",
+    "failures": "openclaw_locust.failures_command",
 }
 
 

@@ -18,12 +18,14 @@ from openclaw_locust.distributed.master import MasterSide
 from openclaw_locust.judging.live import LiveThresholds
 from openclaw_locust.judging.thresholds import Threshold
 from openclaw_locust.measure.series import Series
+from openclaw_locust.run.early_word import early_word, has_worked
 from openclaw_locust.run.pacing import RESPLIT_AFTER_S, SCHEDULE_AFTER_S
 from openclaw_locust.workload import Workload
 
 logger = logging.getLogger("openclaw_locust")
 
 _LOOK_S = 1.0
+_EARLY_S = (2.0, 60.0)  # the run's begin, when the word about it is said
 
 
 class RunWatch:
@@ -54,6 +56,7 @@ class RunWatch:
         self.aborted: str | None = None
         self.begin_s: float | None = None
         self.was_reset = False
+        self._has_said_word = False
         self._greenlet = gevent.spawn(self._watch)
 
     @property
@@ -91,9 +94,22 @@ class RunWatch:
         """Watch no longer."""
         self._greenlet.kill(block=False)
 
+    def _say_early_word(self) -> None:
+        """Say once what is wrong when nothing has worked since the run's begin."""
+        if self._has_said_word or not _EARLY_S[0] <= self.elapsed_s <= _EARLY_S[1]:
+            return
+        window = self.series.window()
+        master = self._master
+        records = self._workload.records if master is None else master.accounts.records()
+        word = early_word(window, records)
+        self._has_said_word = word is not None or has_worked(window)
+        if word is not None:
+            logger.warning(word)
+
     def _watch(self) -> None:
         while True:
             gevent.sleep(_LOOK_S)
+            self._say_early_word()
             if self._master is not None:
                 self._master.let_go_of_missing()
                 if self.begin_s is not None:

@@ -226,7 +226,9 @@ def refusal(answer: Answer, body: bytes = b"") -> Failure:
         location=mask_url(location) if location else "",
         body=body or answer.rest[:MAX_BODY_SAMPLE_BYTES],
     )
-    failure.retry_after_s = _retry_after(answer.headers.get("retry-after", ""))
+    if after := answer.headers.get("retry-after", ""):
+        failure.retry_after_s = _retry_after(after)
+        failure.add_detail(f"Retry-After: {after}")
     return failure
 
 

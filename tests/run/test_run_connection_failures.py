@@ -79,7 +79,7 @@ def runs(
             "certificate": (*LOAD, "--host", mtls.url, *trust_mtls, *identity),
             "folder": (*LOAD, "-u", 6, "-r", 50, "--host", members.service.url("/good"), *folder),
             "refused": (
-                *("-u", 1, "-t", RUN_TIME, "--pause", "0"),
+                *("-u", 1, "-t", "4s", "--pause", "0"),
                 *("--host", f"wss://127.0.0.1:{free_port()}/rating", *trust),
             ),
         }
@@ -121,8 +121,16 @@ def test_a_connection_that_does_not_come_about_is_one_class_with_its_remedy(
 
 
 def test_a_refused_connection_is_tried_again_later_and_later(runs: dict[str, Run]) -> None:
-    """With no pause at all one user makes a handful of attempts in three seconds."""
+    """With no pause at all one user makes a handful of attempts in four seconds."""
     assert 2 <= runs["refused"].count("TLS") <= 12
+
+
+def test_what_fails_every_connection_is_said_while_the_run_lasts(runs: dict[str, Run]) -> None:
+    before = runs["refused"].stderr.partition("time limit reached")[0]
+    assert before.count("no connection yet: all ") == 1
+    assert "failed with tcp.refused: " in before
+    assert CLASSES["tcp.refused"].remedy in before
+    assert "no connection yet" not in runs["certificate"].stderr
 
 
 def test_a_client_certificate_opens_the_door(runs: dict[str, Run]) -> None:

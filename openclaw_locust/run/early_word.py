@@ -1,0 +1,48 @@
+"""The word at a run's begin when nothing works: said once, with the class and the remedy.
+
+A wrong certificate or a dead port is known after the first attempts; nobody should have to wait for
+the last table to learn of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from openclaw_locust.failures import CLASSES
+from openclaw_locust.measure import recorder as metrics
+from openclaw_locust.measure.records import Records
+from openclaw_locust.measure.series import Window
+
+
+def early_word(window: Window, records: Records) -> str | None:
+    """Return the line to be said of a run that has had no success so far, or None.
+
+    Args:
+        window: everything that was recorded so far.
+        records: the samples of the same run.
+    """
+    if not window.names(metrics.CONNECT):
+        return _word("connection", ("TLS", "UPGRADE"), window, records)
+    if not window.names(metrics.ACK):
+        return _word("ack", ("ACK",), window, records)
+    return None
+
+
+def has_worked(window: Window) -> bool:
+    """Whether there was a success, so that there is nothing to be said any more."""
+    return bool(window.names(metrics.ACK))
+
+
+def _word(what: str, kinds: tuple[str, ...], window: Window, records: Records) -> str | None:
+    counts: Counter[str] = Counter()
+    for (kind, _, class_name), count in window.failures.items():
+        if kind in kinds:
+            counts[class_name] += count
+    if not counts:
+        return None
+    name, count = counts.most_common(1)[0]
+    failed = counts.total()
+    share = f"all {failed}" if count == failed else f"{count} of {failed}"
+    known, sample = CLASSES[name], records.failures.get(name)
+    seen = f" (seen: {sample.first})" if sample and sample.first else ""
+    return f"no {what} yet: {share} failed with {name}: {known.meaning}{seen} -> {known.remedy}"
