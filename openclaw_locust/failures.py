@@ -62,7 +62,6 @@ tcp.refused | server | Nothing listens on that port, or the backlog was full dur
 tcp.timeout | network | No answer to the TCP connect. | A firewall drops packets, the backlog is full, or the host is down.
 tcp.unreachable | network | There is no route to the host. | Check routing and security groups.
 tcp.reset | network | The connection was reset before TLS began. | Wrong port, a load balancer without backends, or a rate limiter.
-tcp.eof | network | The connection was closed before TLS began. | Wrong port, a load balancer without backends, or a PROXY-protocol mismatch.
 tcp.other | network | The TCP connection failed in another way. | See the sample for the system's own words.
 tls.cert.untrusted | settings | The server's certificate is not signed by an authority that this client trusts. | Give the CA (--tls-ca ca.pem). If other clients accept it, the server does not send its intermediate certificate.
 tls.cert.expired | server | The server's certificate has expired. | Renew it and automate the renewal; check this machine's clock.
@@ -196,19 +195,19 @@ class Failure(Exception):
     Attributes:
         kind: the row of :data:`CLASSES`.
         detail: what was seen (an alert, a status line, a close reason), for one sample in the
-            report; made harmless by :func:`printable`.
+            report; made harmless by :func:`harmless`.
         retry_after_s: how long the server asked us to stay away, if it did.
     """
 
     def __init__(self, name: str, detail: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(name)
         self.kind = CLASSES[name]
-        self.detail = printable(detail)
+        self.detail = harmless(detail)
         self.retry_after_s = retry_after_s
 
     def add_detail(self, text: str) -> None:
         """Add what else was seen."""
-        self.detail = printable("; ".join(filter(None, (self.detail, text))))
+        self.detail = harmless("; ".join(filter(None, (self.detail, text))))
 
     def __repr__(self) -> str:
         """Return the class's name: Locust shows an exception by its ``repr``."""
@@ -216,6 +215,7 @@ class Failure(Exception):
 
 
 SAMPLE_LENGTH = 300
+_FORMULA_MARKS = ("=", "+", "-", "@")
 
 
 def printable(text: str, limit: int = SAMPLE_LENGTH) -> str:
@@ -223,3 +223,9 @@ def printable(text: str, limit: int = SAMPLE_LENGTH) -> str:
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return "".join(char if char.isprintable() else "·" for char in text)
+
+
+def harmless(text: str) -> str:
+    """Return a peer's words as :func:`printable` does, and never as a spreadsheet's formula."""
+    shown = printable(text)
+    return f"'{shown}" if shown[:1] in _FORMULA_MARKS else shown

@@ -42,6 +42,15 @@ def test_a_sample_is_one_line_and_not_long() -> None:
     assert printable("x" * 301) == "x" * 299 + "…"
 
 
+@pytest.mark.parametrize("mark", ["=", "+", "-", "@"])
+def test_a_peer_s_words_never_become_a_spreadsheet_s_formula(mark: str) -> None:
+    assert Failure("app.ack.malformed", f"{mark}1+1").detail == f"'{mark}1+1"
+    failure = Failure("http.redirect", "301")
+    failure.add_detail(f"{mark}1")
+    assert failure.detail == f"301; {mark}1"
+    assert Failure("tls.eof").detail == ""
+
+
 # -- the peer's alerts ---------------------------------------------------------------------------
 
 ALERTS = {

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from openclaw_locust.failures import Failure, printable
+from openclaw_locust.failures import Failure, harmless
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Records:
     def push(self, words: str) -> None:
         """Count a message that is no answer; the first one is kept as a sample."""
         self.pushes += 1
-        self.unrecognised = self.unrecognised or printable(words)
+        self.unrecognised = self.unrecognised or harmless(words)
 
     def unrecognised_hint(self) -> str | None:
         """Return what to do when messages come and none of them looks like an ack."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import time
 
@@ -47,7 +48,7 @@ def open_tcp(address: Address, deadline_ns: int) -> socket.socket:
             wait_once(sock.fileno(), WRITE, deadline_ns)
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            raise OSError(code, errno.errorcode.get(code, str(code)))
+            raise OSError(code, os.strerror(code))
         connected = True
     except TimedOut:
         raise Failure("tcp.timeout", f"{where}: no answer to the connect in time") from None
