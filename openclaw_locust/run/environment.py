@@ -8,13 +8,13 @@ from locust.runners import WorkerRunner
 from openclaw_locust.judging.reader import effective
 from openclaw_locust.judging.thresholds import Threshold
 from openclaw_locust.users.request_events import ACK, TLS, UPGRADE
-from openclaw_locust.users.websocket_user import WebSocketUser
+from openclaw_locust.users.target_user import TargetUser
 from openclaw_locust.workload import Workload
 
 
 def goal_of(environment: Environment) -> tuple[str, ...]:
     """Return the request types that the run's user classes are about."""
-    classes = [c for c in environment.user_classes if issubclass(c, WebSocketUser)]
+    classes = [c for c in environment.user_classes if issubclass(c, TargetUser)]
     return tuple(dict.fromkeys(kind for user_class in classes for kind in user_class.goal))
 
 
@@ -31,13 +31,13 @@ def one_at_a_time(environment: Environment) -> list[str]:
     return [
         user_class.__name__
         for user_class in environment.user_classes
-        if issubclass(user_class, WebSocketUser) and not user_class.may_overlap()
+        if issubclass(user_class, TargetUser) and not user_class.may_overlap()
     ]
 
 
 def uses_us(environment: Environment) -> bool:
     """Whether any user class is ours: else this plugin keeps still."""
-    return any(issubclass(user_class, WebSocketUser) for user_class in environment.user_classes)
+    return any(issubclass(user_class, TargetUser) for user_class in environment.user_classes)
 
 
 def is_worker(environment: Environment) -> bool:

@@ -11,7 +11,7 @@ from locust.runners import WorkerRunner
 
 from openclaw_locust.distributed.messages import HOST_OPTION
 from openclaw_locust.redact import mask_url
-from openclaw_locust.users.websocket_user import WebSocketUser
+from openclaw_locust.users.target_user import TargetUser
 
 
 class ConcealedHosts:
@@ -26,7 +26,7 @@ class ConcealedHosts:
         is_worker = isinstance(environment.runner, WorkerRunner) and options is not None
         if is_worker and (sent := vars(options).get(HOST_OPTION)):
             return str(sent)
-        own = (c.host for c in environment.user_classes if issubclass(c, WebSocketUser) and c.host)
+        own = (c.host for c in environment.user_classes if issubclass(c, TargetUser) and c.host)
         host = environment.host or next(own, None)
         return self._real.get(host, host) if host else None
 
@@ -34,7 +34,7 @@ class ConcealedHosts:
         """Leave a masked URL with Locust, in place of its host and of a user class's own."""
         for user_class in environment.user_classes:
             own = user_class.host
-            if issubclass(user_class, WebSocketUser) and own and mask_url(own) != own:
+            if issubclass(user_class, TargetUser) and own and mask_url(own) != own:
                 user_class.host = mask_url(own)
                 self._real[user_class.host] = self._real.get(own, own)
         host, options = environment.host, environment.parsed_options

@@ -13,7 +13,7 @@ from openclaw_locust.wire.connection import Clock
 from openclaw_locust.wire.tcp import now_ns
 
 if TYPE_CHECKING:
-    from openclaw_locust.users.websocket_user import WebSocketUser
+    from openclaw_locust.users.target_user import TargetUser
     from openclaw_locust.workload import Workload
 
 ACK, TLS, UPGRADE, LOST, STRAY, UNSENT = "ACK", "TLS", "UPGRADE", "WS", "STRAY", "UNSENT"
@@ -29,7 +29,7 @@ class RequestEvents:
     """Fires a user's events. A failure has no response time, so that it enters no percentile."""
 
     def __init__(
-        self, environment: Any, workload: Workload, user: WebSocketUser | None = None
+        self, environment: Any, workload: Workload, user: TargetUser | None = None
     ) -> None:
         """Fire into an environment's events, in the name of a user or of the run."""
         self.name = user.name if user is not None else DEFAULT_NAME

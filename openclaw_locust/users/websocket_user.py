@@ -8,24 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import gevent
-from locust import User
-from locust.exception import StopUser
-from locust.user.task import (
-    LOCUST_STATE_RUNNING,
-    LOCUST_STATE_STOPPING,
-    LOCUST_STATE_WAITING,
-)
+from locust.user.task import LOCUST_STATE_STOPPING
 
-from openclaw_locust import workload as workloads
 from openclaw_locust.failures import Failure
-from openclaw_locust.measure.backoff import Backoff
 from openclaw_locust.measure.pacer import Turn
 from openclaw_locust.measure.recorder import RECOVER, Interval
 from openclaw_locust.rating.ledger import Pending
 from openclaw_locust.rating.messages import Answer
 from openclaw_locust.users.exchange import Exchange, Outcome
-from openclaw_locust.users.request_events import DEFAULT_NAME, LOST, RequestEvents
+from openclaw_locust.users.request_events import LOST
+from openclaw_locust.users.target_user import TargetUser
 from openclaw_locust.wire.connection import Clock, connect
 from openclaw_locust.wire.frames import BINARY, TEXT
 from openclaw_locust.wire.tcp import TimedOut, now_ns
@@ -34,35 +26,19 @@ from openclaw_locust.wire.websocket import WebSocket
 _NORMAL_CLOSURE = 1000
 
 
-class WebSocketUser(User):
-    """A user that keeps one WebSocket open across its tasks and opens a new one when it is lost.
-
-    Attributes:
-        name: the name of this user's rows in Locust's tables.
-        goal: the request types that a run of this class is about: without a success of one of them
-            nothing was measured. Empty: any type.
-        number: different for each user of the process.
-    """
+class WebSocketUser(TargetUser):
+    """A user that keeps one WebSocket open across its tasks and opens a new one when it is lost."""
 
     abstract = True
-    name = DEFAULT_NAME
-    goal: tuple[str, ...] = ()
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.workload = workloads.current(environment) or workloads.prepare(
-            environment, environment.host or self.host
-        )
-        self.number = self.workload.next_user_number()
         self._socket: WebSocket | None = None
-        self._backoff = Backoff()
-        self._not_before_ns = 0
         self._opened_ns = 0
         self._lost_ns = 0  # since when there is no connection in the place of one that was lost
         self._messages = 0
         self._turn = Turn()
         self._pacer = self.workload.pacer
-        self._events = RequestEvents(environment, self.workload, self)
         self._exchange = Exchange(self, self._events, self._backoff)
         settings = self.workload.settings
         self._wears_out = bool(settings.connection_lifetime_s or settings.messages_per_connection)
@@ -70,11 +46,6 @@ class WebSocketUser(User):
     def wait_time(self) -> float:
         """Return the pause between two tasks in seconds: ``--pause``; none in the open model."""
         return 0.0 if self._pacer is not None else self.workload.settings.pause_s
-
-    @classmethod
-    def may_overlap(cls) -> bool:
-        """Whether its sends follow ``--in-flight``; :meth:`ask` waits for each answer."""
-        return False
 
     def on_stop(self) -> None:
         """Give what is pending its answer or its failure, then close. Call it when overriding."""
@@ -92,16 +63,8 @@ class WebSocketUser(User):
             Failure: it could not be opened; the event has been fired.
         """
         self.close()
-        self._sleep_until(self._not_before_ns)
-        self._sleep_until(self.workload.next_connect_ns())
-        interval = self.workload.recorder.at(now_ns())
-        interval.connecting += 1
-        self.workload.connecting += 1
-        try:
+        with self._connecting() as interval:
             self._open(interval)
-        finally:
-            self.workload.connecting -= 1
-            interval.connecting -= 1
 
     def _open(self, interval: Interval) -> None:
         clock = Clock()
@@ -348,29 +311,6 @@ class WebSocketUser(User):
             return True
         lifetime_s = settings.connection_lifetime_s
         return lifetime_s is not None and now_ns() - self._opened_ns >= lifetime_s * 1e9
-
-    def _stay_away(self, failure: Failure) -> None:
-        delay_s = self._backoff.next_delay_s(failure.retry_after_s)
-        self._not_before_ns = now_ns() + int(delay_s * 1e9)
-
-    def _sleep_until(self, when_ns: int) -> None:
-        """Sleep as Locust's own pause does: a stop of the run ends it."""
-        seconds = (when_ns - now_ns()) / 1e9
-        if seconds <= 0:
-            return
-        self._enter_wait()
-        gevent.sleep(seconds)
-        self._leave_wait()
-
-    def _enter_wait(self) -> None:
-        if self._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        self._state = LOCUST_STATE_WAITING
-
-    def _leave_wait(self) -> None:
-        if self._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        self._state = LOCUST_STATE_RUNNING
 
     def _ack_deadline(self) -> int:
         return now_ns() + self.workload.ack_timeout_ns
