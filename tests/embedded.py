@@ -30,6 +30,7 @@ class Served:
         ca: what a client needs to trust it; None without TLS.
         client_cert: a client certificate that it accepts, where it made one.
         client_key: the key of ``client_cert``.
+        crl: the revocation list of ``--fault tls.cert.revoked``.
     """
 
     process: "subprocess.Popen[str]"
@@ -39,6 +40,7 @@ class Served:
     ca: Path | None
     client_cert: Path | None
     client_key: Path | None
+    crl: Path | None
     _stdout: Path
     _stderr: Path
     _record: Path
@@ -137,6 +139,7 @@ def _wait_until_ready(
         ca=paths.get("ca"),
         client_cert=paths.get("cert"),
         client_key=paths.get("key"),
+        crl=paths.get("crl"),
         _stdout=stdout,
         _stderr=stderr,
         _record=record,

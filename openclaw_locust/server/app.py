@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from openclaw_locust.server.desk import Desk
+from openclaw_locust.server.faults import http as fault_http
+from openclaw_locust.server.faults.websocket import FaultyWebSocket
 from openclaw_locust.server.garbage import GarbagePolicy
 from openclaw_locust.server.held_transport import HeldTransport
 from openclaw_locust.server.messages import BadMessageError, ack_for, refuse_binary
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from openclaw_locust.server.counts import Counts
     from openclaw_locust.server.delay import DelayLine
+    from openclaw_locust.server.faults.service import ServiceFaults
     from openclaw_locust.server.latency import Latency
 
 MESSAGE_LIMIT_BYTES = 64 * 1024
@@ -45,6 +49,7 @@ class CountingServer(web.Server):
         tls: bool,
     ) -> None:
         super().__init__(service.handle, access_log=None, keepalive_timeout=KEEPALIVE_S)
+        self._service = service
         self._counts = counts
         self._delay_line = delay_line
         self._tls = tls
@@ -74,28 +79,42 @@ class CountingServer(web.Server):
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Let go of a connection."""
         super().connection_lost(handler, exc)
+        self._service.connection_lost(handler)
         self._open -= 1
         self._garbage.connection_ended(self._open)
 
 
 class RatingService:
-    """The paths ``/rating``, ``/upgrade`` and ``/health``."""
+    """The paths ``/rating``, ``/upgrade`` and ``/health``.
+
+    Args:
+        counts: the server's record, kept up to date.
+        delay_line: where answers wait, if they do; with ``faults`` there must be one.
+        latency: where the time of each ack goes, if anywhere.
+        faults: what it does wrong on purpose, if anything.
+    """
 
     def __init__(
         self,
         counts: Counts,
         delay_line: DelayLine | None = None,
         latency: Latency | None = None,
+        faults: ServiceFaults | None = None,
     ) -> None:
         self._counts = counts
         self._delay_line = delay_line
         self._latency = latency
-        self._stopping = False
-        self._open: set[web.WebSocketResponse] = set()
+        self._faults = faults
+        self._open: dict[web.WebSocketResponse, Desk | None] = {}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request; for an upgrade, live through the whole WebSocket."""
         self._counts.requests += 1
+        if self._faults is not None:
+            fault = self._faults.at_request(request.method)
+            if fault is not None:
+                await self._until_no_stall()
+                return await fault_http.answer(fault, request, self._faults.departures)
         path = request.path
         if path in ("/rating", "/upgrade"):
             if not _asks_for_websocket(request):
@@ -105,12 +124,19 @@ class RatingService:
             return web.Response(body=b'{"status":"ok"}', content_type="application/json")
         return web.Response(status=404, text="404: there are /rating, /upgrade and /health\n")
 
+    def connection_lost(self, handler: RequestHandler) -> None:
+        """Take note that a connection has ended."""
+        if self._faults is not None:
+            self._faults.departures.has_left(handler)
+
     async def close(self) -> None:
         """Send 1001 (going away) on every open WebSocket and wait for the clients' answers.
 
         This ends a stall, or none of it would leave; acks that have not left by now never do.
         """
-        self._stopping = True
+        for desk in self._open.values():
+            if desk is not None:
+                desk.shut = True
         if self._delay_line is not None:
             self._delay_line.release()
         await asyncio.gather(
@@ -121,22 +147,32 @@ class RatingService:
             return_exceptions=True,
         )
 
-    async def _websocket(self, request: web.BaseRequest) -> web.WebSocketResponse:
+    async def _websocket(self, request: web.BaseRequest) -> web.StreamResponse:
+        faults = self._faults
         socket = web.WebSocketResponse(
-            timeout=CLOSE_TIMEOUT_S, compress=False, max_msg_size=MESSAGE_LIMIT_BYTES
+            timeout=CLOSE_TIMEOUT_S,
+            compress=False,
+            max_msg_size=MESSAGE_LIMIT_BYTES,
+            autoclose=faults is None,
+            autoping=faults is None,
         )
         await socket.prepare(request)
         self._counts.upgrades += 1
-        self._open.add(socket)
+        self._open[socket] = None
         try:
             if self._delay_line is None:
                 await self._answer_at_once(socket)
-            else:
-                transport = cast("HeldTransport | None", request.transport)  # see CountingServer
-                if transport is not None:  # or the client has left already
-                    await self._answer_later(socket, transport)
+                return socket
+            transport = cast("HeldTransport | None", request.transport)  # see CountingServer
+            if transport is None:  # the client has left already
+                return socket
+            desk = Desk(transport, self._counts, self._latency, self._begin)
+            self._open[socket] = desk
+            if faults is not None:
+                return await FaultyWebSocket(socket, request, transport, desk, faults).live()
+            await _answer_later(socket, desk)
         finally:
-            self._open.discard(socket)
+            del self._open[socket]
         return socket
 
     async def _answer_at_once(self, socket: web.WebSocketResponse) -> None:
@@ -168,53 +204,31 @@ class RatingService:
                 if latency is not None:
                     latency.record(read_ns, monotonic_ns())
 
-    async def _answer_later(self, socket: web.WebSocketResponse, transport: HeldTransport) -> None:
-        counts, latency = self._counts, self._latency
-
-        def send(frame: bytes) -> bool:
-            return not self._stopping and transport.answer(frame)
-
-        def send_ack(frame: bytes, read_ns: int) -> None:
-            if send(frame):
-                counts.acks += 1
-                if latency is not None:
-                    latency.record(read_ns, monotonic_ns())
-
-        def send_error(frame: bytes, _read_ns: int) -> None:
-            counts.errors += send(frame)
-
-        while True:
-            kind, data, _ = await socket.receive()
-            if kind is not WSMsgType.TEXT and kind is not WSMsgType.BINARY:
-                return
-            read_ns = monotonic_ns()
-            counts.messages += 1
-            try:
-                answer = ack_for(data) if kind is WSMsgType.TEXT else refuse_binary()
-            except BadMessageError as refusal:
-                transport.put(send_error, text_frame(refusal.answer), read_ns)
-            else:
-                if not counts.ratings:
-                    self._begin(read_ns)
-                counts.ratings += 1
-                transport.put(send_ack, text_frame(answer), read_ns)
+    async def _until_no_stall(self) -> None:
+        """Wait, as all answers do, until no stall holds this one."""
+        over = asyncio.Event()
+        if self._delay_line is not None:
+            self._delay_line.pass_on(lambda *_: over.set(), b"")
+            await over.wait()
 
     def _begin(self, first_rating_ns: int) -> None:
         if self._latency is not None:
             self._latency.begin(first_rating_ns)
         if self._delay_line is not None:
             self._delay_line.begin(first_rating_ns)
+        if self._faults is not None:
+            self._faults.clock.begin()
 
 
-def text_frame(payload: bytes) -> bytes:
-    """Return ``payload`` as one unmasked text frame (RFC 6455, 5.2); at most 64 KiB.
-
-    aiohttp sends frames only from a coroutine, and a delayed answer is sent from a callback.
-    """
-    length = len(payload)
-    if length < 126:
-        return bytes((0x81, length)) + payload
-    return b"\x81\x7e" + length.to_bytes(2, "big") + payload
+async def _answer_later(socket: web.WebSocketResponse, desk: Desk) -> None:
+    while True:
+        kind, data, _ = await socket.receive()
+        if kind is not WSMsgType.TEXT and kind is not WSMsgType.BINARY:
+            return
+        read_ns = monotonic_ns()
+        ack = desk.take(data, read_ns)
+        if ack is not None:
+            desk.put_ack(ack, read_ns)
 
 
 def _asks_for_websocket(request: web.BaseRequest) -> bool:

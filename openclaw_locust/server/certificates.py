@@ -18,12 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 CLOCK_SKEW = timedelta(hours=1)
 """How far in the past a certificate begins by default: the clocks of two machines differ."""
+
+_RSA_BITS = {"rsa1024": 1024, "rsa2048": 2048}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def issue(
     not_before: datetime | None = None,
     key: str = "ecdsa",
     client: bool = False,
+    extensions: Mapping[x509.ExtensionType, bool] | None = None,
 ) -> Issued:
     """Return a certificate for a server, or for a client, signed by ``ca``.
 
@@ -89,8 +92,9 @@ def issue(
             name. A client's names are free text.
         days: how long it is valid from now, or from ``not_before``.
         not_before: when it begins to be valid; :data:`CLOCK_SKEW` ago if left out.
-        key: ``ecdsa`` (P-256) or ``rsa2048``.
+        key: ``ecdsa`` (P-256) or ``rsa2048``; ``rsa1024`` is too weak for most clients.
         client: make it for a client (``clientAuth``) and not for a server (``serverAuth``).
+        extensions: further extensions, and whether each is critical.
 
     Raises:
         ValueError: a server's name is neither a DNS name nor an address.
@@ -105,9 +109,71 @@ def issue(
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
     )
     if not client:
-        alternatives = x509.SubjectAlternativeName([general_name(name) for name in names])
-        builder = builder.add_extension(alternatives, critical=False)
+        builder = builder.add_extension(alternative_names(names), critical=False)
+    for extension, is_critical in (extensions or {}).items():
+        builder = builder.add_extension(extension, critical=is_critical)
     return _sign(builder, private, ca)
+
+
+def revoke(ca: Issued, certificate: x509.Certificate, *, days: float = 90) -> bytes:
+    """Return a revocation list of ``ca`` that holds one certificate, in PEM.
+
+    Args:
+        ca: who signed the certificate.
+        certificate: what is revoked, since :data:`CLOCK_SKEW` ago.
+        days: how long the list is valid.
+    """
+    begin = datetime.now(UTC) - CLOCK_SKEW
+    revoked = (
+        x509.RevokedCertificateBuilder()
+        .serial_number(certificate.serial_number)
+        .revocation_date(begin)
+        .add_extension(x509.CRLReason(x509.ReasonFlags.key_compromise), critical=False)
+        .build()
+    )
+    crl = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(ca.certificate.subject)
+        .last_update(begin)
+        .next_update(begin + timedelta(days=days))
+        .add_revoked_certificate(revoked)
+        .add_extension(x509.CRLNumber(1), critical=False)
+        .add_extension(_authority_id(ca), critical=False)
+        .sign(ca.key, hashes.SHA256())
+    )
+    return crl.public_bytes(serialization.Encoding.PEM)
+
+
+def read(chain_pem: bytes, key_pem: bytes) -> Issued:
+    """Return a certificate that was made earlier, with its key.
+
+    Raises:
+        ValueError: one is not what it should be, or they do not belong together.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(chain_pem)
+        key = serialization.load_pem_private_key(key_pem, password=None)
+    except (TypeError, ValueError):  # TypeError: the key is encrypted
+        raise ValueError("not a certificate and its unencrypted key in PEM") from None
+    if not isinstance(key, PrivateKey):
+        raise ValueError("the key is neither an elliptic curve's nor RSA's")
+    if key.public_key() != certificate.public_key():
+        raise ValueError("the key does not belong to the certificate")
+    return Issued(certificate, key, chain_pem, key_pem)
+
+
+def key_kind(issued: Issued) -> str:
+    """Return the kind of key that a peer can use which can use this one."""
+    return "rsa2048" if isinstance(issued.key, rsa.RSAPrivateKey) else "ecdsa"
+
+
+def alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:
+    """Return the extension with the names of a server.
+
+    Raises:
+        ValueError: one is neither a DNS name nor an address.
+    """
+    return x509.SubjectAlternativeName([general_name(name) for name in names])
 
 
 def general_name(name: str) -> x509.GeneralName:
@@ -139,8 +205,8 @@ def general_name(name: str) -> x509.GeneralName:
 def _new_key(kind: str) -> PrivateKey:
     if kind == "ecdsa":
         return ec.generate_private_key(ec.SECP256R1())
-    if kind == "rsa2048":
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    if kind in _RSA_BITS:
+        return rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS[kind])
     raise ValueError(f"{kind!r} is not a kind of key; use ecdsa or rsa2048")
 
 
@@ -176,11 +242,10 @@ def _builder(
     end = (not_before or datetime.now(UTC)) + timedelta(days=days)
     own_id = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
     if signer is None:
-        issuer, signer_id = subject, own_id
+        issuer = subject
+        signer_id = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own_id)
     else:
-        issuer = signer.certificate.subject
-        extension = signer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-        signer_id = extension.value
+        issuer, signer_id = signer.certificate.subject, _authority_id(signer)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -190,11 +255,16 @@ def _builder(
         .not_valid_before(begin)
         .not_valid_after(end)
         .add_extension(own_id, critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(signer_id),
-            critical=False,
-        )
+        .add_extension(signer_id, critical=False)
     )
+
+
+def _authority_id(signer: Issued) -> x509.AuthorityKeyIdentifier:
+    try:
+        own_id = signer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    except x509.ExtensionNotFound:  # not one of ours
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own_id.value)
 
 
 def _sign(builder: x509.CertificateBuilder, private: PrivateKey, signer: Issued | None) -> Issued:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import resource
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Counts:
-    """What the server has done so far; every field is a count since its start.
+    """What the server has done so far, counted since its start.
 
     Attributes:
         connections: TCP connections accepted.
@@ -29,6 +30,8 @@ class Counts:
         ratings: messages that were ratings.
         acks: acks sent. Below ``ratings`` where connections ended before their acks went out.
         errors: messages answered with an error.
+        struck: how often each fault struck, by its name: one counter for each of those who count
+            them, and none where no fault was asked for (a stall is no such fault).
     """
 
     connections: int = 0
@@ -42,10 +45,28 @@ class Counts:
     ratings: int = 0
     acks: int = 0
     errors: int = 0
+    struck: list[Counter[str]] = field(default_factory=list)
 
     def line(self) -> str:
         """Return all counts on one line: ``done connections=12 open_max=4 …``."""
-        return "done " + " ".join(f"{name}={value}" for name, value in asdict(self).items())
+        counts = self.to_plain()
+        faults = counts.pop("faults", {})
+        return "done " + " ".join(f"{name}={count}" for name, count in (counts | faults).items())
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return all counts by name; ``faults`` is there where faults were asked for.
+
+        Those of ``faults`` are in the order of their names.
+        """
+        plain: dict[str, Any] = {
+            each.name: getattr(self, each.name) for each in fields(self) if each.name != "struck"
+        }
+        if self.struck:
+            together: Counter[str] = Counter()
+            for counter in self.struck:
+                together.update(counter)
+            plain["faults"] = {name: together[name] for name in sorted(together)}
+        return plain
 
 
 def write_record(path: Path, counts: Counts, latency: Latency) -> None:
@@ -58,7 +79,7 @@ def write_record(path: Path, counts: Counts, latency: Latency) -> None:
         OSError: the file cannot be written.
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
-    record = asdict(counts) | {
+    record = counts.to_plain() | {
         "cpu_user_s": round(used.ru_utime, 6),
         "cpu_system_s": round(used.ru_stime, 6),
         "latency": latency.to_plain(),

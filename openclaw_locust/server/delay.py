@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable
 
-    from openclaw_locust.server.fault_options import Stall
+    from openclaw_locust.server.faults.options import Stall
 
 
 SENDS_AT_ONCE = 32
@@ -129,8 +129,6 @@ def _make_timer() -> TimerFd:
     try:
         return TimerFd()
     except NotImplementedError:
-        raise ServerError(
-            "--ack-delay and --fault stall=… need Linux: their timer is a timerfd"
-        ) from None
+        raise ServerError("--ack-delay and --fault need Linux: their timer is a timerfd") from None
     except OSError as error:
         raise ServerError(f"no timer for answers that wait: {error.strerror}") from None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import shlex
-import shutil
 import signal
 import socket
 import sys
@@ -17,19 +17,17 @@ from typing import Any
 
 import uvloop
 
-from openclaw_locust.server import faults, listening, own_files, pem_files, tls
+from openclaw_locust.server import listening, own_files, pem_files, reporting, tls
 from openclaw_locust.server.app import CLOSE_TIMEOUT_S, CountingServer, RatingService
 from openclaw_locust.server.counts import Counts, write_record
 from openclaw_locust.server.delay import DelayLine
 from openclaw_locust.server.errors import ServerError
-from openclaw_locust.server.fault_options import Faults
+from openclaw_locust.server.faults.contexts import FaultyTls, prepare
+from openclaw_locust.server.faults.dice import FaultClock
+from openclaw_locust.server.faults.listener import FaultyListener
+from openclaw_locust.server.faults.options import Faults
+from openclaw_locust.server.faults.service import ServiceFaults
 from openclaw_locust.server.latency import Latency
-
-TLS_HANDSHAKE_S = 30.0
-"""How long a TLS handshake may take: thousands at one time are slow on a small machine."""
-
-TLS_SHUTDOWN_S = 2.0
-"""How long a client may take to answer TLS's close_notify."""
 
 SHUTDOWN_S = CLOSE_TIMEOUT_S + 0.5
 """When the process ends at the latest after a signal, whatever the clients do."""
@@ -84,37 +82,45 @@ async def _serve(options: ServeOptions) -> None:
     # from here on a signal ends the server cleanly, also while it makes its certificates
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    faults.report_on(loop)
+    reporting.report_on(loop)
     if options.until_eof:
         _watch_stdin(loop, stop)
     counts = Counts()
     latency = Latency() if options.record is not None else None
-    temporary: Path | None = None
     delay_line: DelayLine | None = None
+    temporary = contextlib.ExitStack()
     try:
         listener = listening.bind(options.host, options.port)
         files, context = options.files, None
         if options.tls is not None:
             if files is None:
-                folder = options.certs_folder
-                if folder is None:
-                    folder = temporary = Path(tempfile.mkdtemp(prefix="openclaw-locust-"))
+                folder = options.certs_folder or _temporary_folder(temporary)
                 files = own_files.find_or_make(folder, options.host, options.key)
             context = tls.make_context(files, options.tls)
-        stalls = options.faults.stalls
-        if options.ack_delay_s or stalls:
+        stalls, clock = options.faults.stalls, FaultClock()
+        faulty_tls = _faulty_tls(options, files, clock)
+        service_faults = ServiceFaults(options.faults, clock) if options.faults.others else None
+        if service_faults is not None:
+            counts.struck.append(service_faults.struck)
+        if options.ack_delay_s or stalls or service_faults is not None:
             delay_line = DelayLine(loop, options.ack_delay_s, options.ack_jitter_s, stalls)
-        service = RatingService(counts, delay_line, latency)
+        service = RatingService(counts, delay_line, latency, service_faults)
         http = CountingServer(service, counts, delay_line, tls=context is not None)
-        server = await loop.create_server(
-            http,
-            sock=listener,
-            backlog=listening.BACKLOG,
-            ssl=context,
-            ssl_handshake_timeout=TLS_HANDSHAKE_S if context else None,
-            ssl_shutdown_timeout=TLS_SHUTDOWN_S if context else None,
-        )
-        say(_ready_line(options, listener, files if context else None))
+        server: asyncio.AbstractServer | FaultyListener
+        if context is not None and faulty_tls is not None:
+            counts.struck.append(faulty_tls.dice.struck)
+            server = FaultyListener(listener, http, counts, context, faulty_tls)
+        else:
+            server = await loop.create_server(
+                http,
+                sock=listener,
+                backlog=listening.BACKLOG,
+                ssl=context,
+                ssl_handshake_timeout=tls.HANDSHAKE_S if context else None,
+                ssl_shutdown_timeout=tls.SHUTDOWN_S if context else None,
+            )
+        crl = faulty_tls.crl if faulty_tls is not None else None
+        say(_ready_line(options, listener, files if context else None, crl))
         await stop.wait()
 
         # a second signal ends the wait for the clients
@@ -124,19 +130,39 @@ async def _serve(options: ServeOptions) -> None:
     finally:
         if delay_line is not None:
             delay_line.close()
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        temporary.close()
     if context is not None:
         counts.tls_failed = counts.connections - counts.tls_full - counts.tls_resumed
     say(counts.line())
     if options.record is not None and latency is not None:
-        try:
-            write_record(options.record, counts, latency)
-        except OSError as exc:
-            raise ServerError(f"cannot write --record {options.record}: {exc.strerror}") from None
+        _write_record(options.record, counts, latency)
     # the loop takes its signal handlers down before the process ends: a signal that comes so late
     # could only spoil the exit code
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+
+
+def _temporary_folder(life: contextlib.ExitStack) -> Path:
+    """Return a new private folder that goes away when ``life`` ends."""
+    folder = tempfile.TemporaryDirectory(prefix="openclaw-locust-", ignore_cleanup_errors=True)
+    return Path(life.enter_context(folder))
+
+
+def _faulty_tls(
+    options: ServeOptions, files: pem_files.PemFiles | None, clock: FaultClock
+) -> FaultyTls | None:
+    """Return what the faults of TLS need; None: there are none."""
+    found = options.faults.at("hello")
+    if not found:
+        return None
+    assert options.tls is not None and files is not None  # the options were checked
+    return prepare(found, clock, files, options.tls, options.host)
+
+
+def _write_record(path: Path, counts: Counts, latency: Latency) -> None:
+    try:
+        write_record(path, counts, latency)
+    except OSError as exc:
+        raise ServerError(f"cannot write --record {path}: {exc.strerror}") from None
 
 
 async def _goodbye(service: RatingService, http: CountingServer) -> None:
@@ -176,13 +202,16 @@ def say(line: str) -> None:
 
 
 def _ready_line(
-    options: ServeOptions, listener: socket.socket, files: pem_files.PemFiles | None
+    options: ServeOptions,
+    listener: socket.socket,
+    files: pem_files.PemFiles | None,
+    crl: Path | None,
 ) -> str:
     scheme = "wss" if files else "ws"
     port = listener.getsockname()[1]
     line = f"ready {scheme}://{listening.url_host(options.host)}:{port}/rating"
     if files is not None:
-        paths = {"ca": files.ca, "cert": files.client_cert, "key": files.client_key}
+        paths = {"ca": files.ca, "cert": files.client_cert, "key": files.client_key, "crl": crl}
         for name, path in paths.items():
             if path is not None and path.exists():
                 line += f" {name}={shlex.quote(str(path.absolute()))}"

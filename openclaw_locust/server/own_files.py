@@ -38,14 +38,18 @@ def find_or_make(folder: Path, host: str, key: str | None) -> pem_files.PemFiles
             "name an empty folder, or a whole set"
         )
     kind = key or "ecdsa"
-    own_name = socket.gethostname() if is_wildcard(host) else host
-    # dict: each name once, in this order
-    names = list(dict.fromkeys([*pem_files.LOCAL_NAMES, own_name]))
     ca = certificates.make_ca(key=kind)
     try:
-        server = certificates.issue(ca, names, key=kind)
+        server = certificates.issue(ca, names_of(host), key=kind)
     except ValueError as exc:
         raise ServerError(f"no certificate for --host {host}: {exc}") from None
     client = certificates.issue(ca, ["client"], key=kind, client=True)
     pem_files.write(folder, pem_files.contents(ca, server, client))
     return files
+
+
+def names_of(host: str) -> list[str]:
+    """Return the names that the certificate of a server which listens on ``host`` holds."""
+    own_name = socket.gethostname() if is_wildcard(host) else host
+    # dict: each name once, in this order
+    return list(dict.fromkeys([*pem_files.LOCAL_NAMES, own_name]))

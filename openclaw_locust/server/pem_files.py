@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 NAMES = (
     CA := "ca.pem",
-    "ca-key.pem",
+    CA_KEY := "ca-key.pem",
     SERVER := "server.pem",
     SERVER_KEY := "server-key.pem",
     CLIENT := "client.pem",
     CLIENT_KEY := "client-key.pem",
 )
+CRL = "crl.pem"
 CLIENTS_FOLDER = "clients"
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -36,6 +37,7 @@ class PemFiles:
         ca: what a client needs to trust the server, and the server to trust clients.
         client_cert: a client's certificate that ``ca`` signed.
         client_key: its private key.
+        ca_key: the private key of ``ca``.
     """
 
     cert: Path
@@ -43,6 +45,7 @@ class PemFiles:
     ca: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
+    ca_key: Path | None = None
 
 
 def in_folder(folder: Path) -> PemFiles:
@@ -53,6 +56,7 @@ def in_folder(folder: Path) -> PemFiles:
         ca=folder / CA,
         client_cert=folder / CLIENT,
         client_key=folder / CLIENT_KEY,
+        ca_key=folder / CA_KEY,
     )
 
 

@@ -51,10 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fault",
         action="append",
         default=[],
-        metavar="NAME=VALUE",
-        help="do this wrong; repeatable. stall=2s@10s: from 10 s after the first rating, read on "
-        "for 2 s but answer nothing (TLS handshakes go on); what was due leaves at the end, in "
-        "order. It counts from the first rating because that is the load's begin, however long the "
+        metavar="NAME[=SHARE][@FROM[..TO]]",
+        help="do this wrong; repeatable: of several that could strike at one moment the first one "
+        "does. NAME is the failure class that the client shall see (`openclaw-locust failures` "
+        "lists them), http.NNN for a status or ws.close.NNNN for a close code: tls.cert.expired, "
+        "http.503=10%%, ws.close.4429@10s, ack.loss=5%%@10s..20s. stall=2s@10s: for 2 s, read on "
+        "but answer nothing (TLS handshakes go on); what was due leaves at the end, in order. "
+        "Times count from the first rating, because that is the load's begin, however long the "
         "server has been waiting for it",
     )
     add(
@@ -106,7 +109,10 @@ def _options(args: argparse.Namespace) -> ServeOptions:
     Raises:
         ServerError: an option is wrong or does not go with another.
     """
-    from openclaw_locust.server.fault_options import parse_faults  # noqa: PLC0415
+    from openclaw_locust.server.faults.options import (  # noqa: PLC0415
+        check_transport,
+        parse_faults,
+    )
     from openclaw_locust.server.lifecycle import ServeOptions  # noqa: PLC0415
     from openclaw_locust.server.pem_files import PemFiles  # noqa: PLC0415
     from openclaw_locust.server.tls import TlsChoices  # noqa: PLC0415
@@ -120,6 +126,8 @@ def _options(args: argparse.Namespace) -> ServeOptions:
         )
     if args.record is not None and not args.record.absolute().parent.is_dir():
         raise ServerError(f"--record: there is no folder {args.record.parent}; make it first")
+    faults = parse_faults(args.fault)
+    check_transport(faults, tls=not args.no_tls)
     files = None
     if args.cert is not None:
         files = PemFiles(cert=args.cert, key=args.cert_key, ca=args.ca)
@@ -138,7 +146,7 @@ def _options(args: argparse.Namespace) -> ServeOptions:
         key=args.key,
         ack_delay_s=delay_s,
         ack_jitter_s=jitter_s,
-        faults=parse_faults(args.fault),
+        faults=faults,
         record=args.record,
         until_eof=args.until_eof,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from openclaw_locust.server.fault_options import Stall
+    from openclaw_locust.server.faults.options import Stall
 
 
 class StallTimes:

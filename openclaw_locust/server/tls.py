@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
+HANDSHAKE_S = 30.0
+"""How long a TLS handshake may take: thousands at one time are slow on a small machine."""
+
+SHUTDOWN_S = 2.0
+"""How long a client may take to answer TLS's close_notify."""
+
 
 @dataclass(frozen=True, slots=True)
 class TlsChoices:
@@ -25,12 +31,14 @@ class TlsChoices:
         maximum: the highest version.
         tickets: let clients resume their sessions.
         mtls: require a client certificate that the CA signed.
+        any_strength: serve with a key that OpenSSL finds too weak, too.
     """
 
     minimum: str = "1.2"
     maximum: str = "1.3"
     tickets: bool = True
     mtls: bool = False
+    any_strength: bool = False
 
 
 def make_context(files: PemFiles, choices: TlsChoices) -> ssl.SSLContext:
@@ -44,6 +52,8 @@ def make_context(files: PemFiles, choices: TlsChoices) -> ssl.SSLContext:
     context.minimum_version = VERSIONS[choices.minimum]
     context.maximum_version = VERSIONS[choices.maximum]
     context.set_alpn_protocols(["http/1.1"])
+    if choices.any_strength:
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
     for path in (files.cert, files.key):
         _check_readable(path)
     try:

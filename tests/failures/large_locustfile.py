@@ -1,11 +1,13 @@
-"""Sends messages of 1 MB and expects nothing."""
+"""Sends ratings of 60 kB and waits for no ack."""
 
 from locust import task
 
 from openclaw_locust import WebSocketUser
 
+RATING = '{"action":"rate","itemId":1,"score":5,"words":"%s"}' % ("x" * 60_000)
+
 
 class LargeUser(WebSocketUser):
     @task
-    def push(self):
-        self.send(b"x" * 1_000_000)
+    def rate(self):
+        self.send(RATING)

@@ -21,7 +21,7 @@ from typing import Any
 
 from openclaw_locust.failures import CLASSES, PHASES, FailureClass
 from openclaw_locust.report.markdown import escape
-from openclaw_locust.server.fault_kinds import OCCASIONS
+from openclaw_locust.server.faults.kinds import OCCASIONS
 from tests.embedded import serve
 from tests.locust_run import ROOT, Run, _environment
 from tests.wire.client import full_backlog
@@ -128,7 +128,7 @@ CASES: dict[str, Case] = {
     "ws.send_blocked": Case(
         server="--fault ws.send_blocked",
         file="tests/failures/large_locustfile.py",
-        words="`serve --fault ws.send_blocked`, and messages of 1 MB",
+        words="`serve --fault ws.send_blocked`, and ratings of 60 kB",
     ),
     "app.ack.late": Case("-t 8s", server="--fault app.ack.late", seen=_ledger_late),
     "app.script": Case(
@@ -189,7 +189,7 @@ def produce(name: str) -> Produced:
             places["plain"] = f"http://127.0.0.1:{server.port}"
             if server.ca is not None:
                 target = f"--host {server.url} --tls-ca {server.ca}"
-                places["crl"] = server.ca.with_name("crl.pem")
+                places["crl"] = server.crl or ""
         elif case.around is not None:
             openclaw = f"{sys.executable} -m openclaw_locust.cli"
             places["serve"] = (

@@ -4,8 +4,8 @@ import pytest
 
 from openclaw_locust.failures import CLASSES
 from openclaw_locust.server.errors import ServerError
-from openclaw_locust.server.fault_kinds import ALIASES, OCCASIONS
-from openclaw_locust.server.fault_options import Fault, Faults, Stall, parse_faults
+from openclaw_locust.server.faults.kinds import ALIASES, OCCASIONS
+from openclaw_locust.server.faults.options import Fault, Faults, Stall, parse_faults
 
 
 def test_without_a_fault_there_is_none() -> None:
@@ -33,7 +33,7 @@ def test_an_alias_stands_for_a_fault() -> None:
     ("text", "fault"),
     [
         ("tls.cert.expired", Fault("tls.cert.expired", "hello")),
-        ("TLS.Reset = 50%", Fault("tls.reset", "accept", 0.5)),
+        ("TLS.Reset = 50%", Fault("tls.reset", "hello", 0.5)),
         ("http.503=10%", Fault("http.503", "upgrade", 0.1)),
         ("http.overloaded=0.1", Fault("http.overloaded", "upgrade", 0.1)),
         ("ws.close.4429@3s", Fault("ws.close.4429", "message", 1.0, 3.0)),
@@ -48,7 +48,7 @@ def test_a_fault_may_have_a_share_and_a_time(text: str, fault: Fault) -> None:
 def test_faults_are_asked_for_by_their_occasion_in_the_order_given() -> None:
     faults = parse_faults(["http.503", "tls.eof=1%", "http.eof=2%", "app.ack.late"])
     assert [fault.name for fault in faults.at("upgrade")] == ["http.503", "http.eof"]
-    assert [fault.name for fault in faults.at("accept", "message")] == ["tls.eof", "app.ack.late"]
+    assert [fault.name for fault in faults.at("hello", "message")] == ["tls.eof", "app.ack.late"]
 
 
 @pytest.mark.parametrize(

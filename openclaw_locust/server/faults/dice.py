@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from openclaw_locust.server.fault_options import Fault
+    from openclaw_locust.server.faults.options import Fault
 
 
 class FaultClock:
@@ -32,13 +32,17 @@ class FaultDice:
     """The faults of some occasions.
 
     Attributes:
-        struck: how often each fault struck.
+        struck: how often each fault struck, 0 for those that have not yet; it is the counter that
+            was given, or one of its own.
     """
 
-    def __init__(self, faults: Iterable[Fault], clock: FaultClock) -> None:
+    def __init__(
+        self, faults: Iterable[Fault], clock: FaultClock, struck: Counter[str] | None = None
+    ) -> None:
         self._faults = tuple(faults)
         self._clock = clock
-        self.struck: Counter[str] = Counter()
+        self.struck: Counter[str] = Counter() if struck is None else struck
+        self.struck.update({fault.name: 0 for fault in self._faults})
 
     def __bool__(self) -> bool:
         """Whether there is any fault that could strike."""

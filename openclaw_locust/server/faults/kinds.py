@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-Occasion = Literal["accept", "hello", "upgrade", "message", "close"]
-"""When it is decided whether a fault strikes: a TCP connection was accepted, its ClientHello came,
-an HTTP request came, a rating came, the client has sent its close frame."""
+Occasion = Literal["hello", "upgrade", "message", "close"]
+"""When it is decided whether a fault strikes: a connection's ClientHello came, an HTTP request
+came, a rating came, the client has sent its close frame."""
 
 _NAMES: dict[Occasion, str] = {
-    "accept": """
-        tls.closed_in_handshake tls.eof tls.reset tls.timeout tls.not_tls tls.protocol tls.record
-    """,
     "hello": """
+        tls.closed_in_handshake tls.eof tls.reset tls.timeout tls.not_tls tls.protocol tls.record
         tls.cert.untrusted tls.cert.expired tls.cert.not_yet_valid tls.cert.hostname
         tls.cert.revoked tls.cert.weak tls.cert.purpose tls.cert.chain_too_long tls.cert.structure
         tls.client_cert.missing tls.client_cert.bad tls.client_cert.untrusted
@@ -57,6 +55,9 @@ and the close code as they are."""
 
 ALIASES = {"ack.loss": "app.ack.timeout"}
 
+_ONLY_OVER_TLS = ("tls.", "ws.tls", "ws.abnormal.tls_truncated")
+_ONLY_WITHOUT_TLS = ("proxy.",)
+
 _NUMBERS: dict[str, tuple[range, Occasion]] = {
     "http.": (range(200, 1000), "upgrade"),
     "ws.close.": (range(1000, 5000), "message"),
@@ -73,3 +74,13 @@ def occasion_of(name: str) -> Occasion | None:
         if number != name and number.isascii() and number.isdigit() and int(number) in numbers:
             return occasion
     return None
+
+
+def needs_tls(name: str) -> bool | None:
+    """Return whether a fault strikes only with TLS (True), only without it (False), or either way.
+
+    A proxy is one on a connection without TLS: that begins in its tunnel.
+    """
+    if name.startswith(_ONLY_OVER_TLS):
+        return True
+    return False if name.startswith(_ONLY_WITHOUT_TLS) else None

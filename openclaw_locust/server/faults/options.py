@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from openclaw_locust.durations import parse_duration
 from openclaw_locust.server.errors import ServerError
-from openclaw_locust.server.fault_kinds import ALIASES, Occasion, occasion_of
+from openclaw_locust.server.faults.kinds import ALIASES, Occasion, needs_tls, occasion_of
 
 _FORM = "NAME, NAME=5%, NAME@10s or NAME=5%@10s..20s"
 _STALL, _STALL_FORM = "stall", "stall=2s@10s"
@@ -38,7 +38,7 @@ class Fault:
     """Something that the server does wrong.
 
     Attributes:
-        name: of :mod:`~openclaw_locust.server.fault_kinds`; an alias stands for its name.
+        name: of :mod:`~openclaw_locust.server.faults.kinds`; an alias stands for its name.
         occasion: when it is decided whether it strikes.
         share: of the occasions, more than 0 and at most 1.
         begin_s: from when on, in seconds from the first rating; 0: also before it.
@@ -101,6 +101,23 @@ def parse_faults(texts: Iterable[str]) -> Faults:
             raise ServerError(f"--fault {text!r}: {exc}; give it as {form}") from None
         others.append(Fault(name, occasion, share, begin_s, end_s))
     return Faults(tuple(stalls), tuple(others))
+
+
+def check_transport(faults: Faults, *, tls: bool) -> None:
+    """Check that all faults can strike on a server with TLS, or without it.
+
+    Raises:
+        ServerError: one cannot.
+    """
+    for fault in faults.others:
+        needs = needs_tls(fault.name)
+        if needs is True and not tls:
+            raise ServerError(f"--fault {fault.name} is one of TLS; leave out --no-tls")
+        if needs is False and tls:
+            raise ServerError(
+                f"--fault {fault.name} is an HTTP proxy's, which is spoken to without TLS; "
+                "give --no-tls too"
+            )
 
 
 def _read_stall(length: str, begin: str, has_length: bool, has_begin: bool) -> Stall:
