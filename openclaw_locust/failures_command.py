@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 from openclaw_locust.failures import CLASSES, FailureClass
-from openclaw_locust.server.fault_kinds import ALIASES, OCCASIONS
+from openclaw_locust.server.faults.kinds import ALIASES, OCCASIONS
 
 HELP = "say what a failure class means, what to do about it, and how to see it for once"
 

@@ -4,7 +4,7 @@ import pytest
 
 from openclaw_locust import cli
 from openclaw_locust.failures import CLASSES
-from openclaw_locust.server.fault_kinds import OCCASIONS
+from openclaw_locust.server.faults.kinds import OCCASIONS
 
 
 def said(capsys: pytest.CaptureFixture[str], *args: str) -> str:

@@ -22,9 +22,7 @@ def test_a_size_has_a_unit_of_its_own_or_is_in_bytes(text: str, size: int) -> No
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize(
-    "text", ["", "KiB", "1.5MiB", "-1", "1k", "1 TiB", "1MiB 2", "9" * 13]
-)
+@pytest.mark.parametrize("text", ["", "KiB", "1.5MiB", "-1", "1k", "1 TiB", "1MiB 2", "9" * 13])
 def test_what_is_no_size_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="is not a size; write it like 64KiB or 1MiB"):
         parse_size(text)
