@@ -105,9 +105,10 @@ class Ledger:
         return any(entry.item == item for entry in self.open)
 
     def remove(self, pending: Pending) -> None:
-        """Take out a send that was settled by other means than an answer."""
+        """Take out a send; an answer that names it and comes after this is a second one."""
         self.open.remove(pending)
         self._expired -= pending.expired
+        self._settled.append((pending.id, pending.item))
 
     def settle(self, answer: Answer) -> Settlement:
         """Match an answer with a send and take that send out of the book."""
@@ -130,7 +131,6 @@ class Ledger:
         if match is None:
             return self._settle_unmatched(answer)
         self.remove(match)
-        self._settled.append((match.id, match.item))
         if match.expired:
             if answer.id is None:
                 by_order = answer.item is None or match.item is None

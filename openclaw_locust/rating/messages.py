@@ -93,11 +93,15 @@ def look_up(document: Any, path: tuple[str, ...], missing: Any = None) -> Any:
     for step in path:
         if isinstance(found, dict):
             found = found.get(step, missing)
-        elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):
+        elif isinstance(found, list) and _is_index(step) and int(step) < len(found):
             found = found[int(step)]
         else:
             return missing
     return found
+
+
+def _is_index(step: str) -> bool:
+    return step.isdecimal() and len(step) < 10  # Python reads no number of thousands of digits
 
 
 def _among(found: Any, values: tuple[Any, ...]) -> bool:

@@ -72,27 +72,48 @@ class FrameReader:
     """Takes the server's bytes and gives its messages.
 
     Attributes:
-        buffer: the bytes that no message has been made of yet.
+        buffer: the bytes that no message has been made of yet; of a big frame only its first part.
 
     Args:
         max_message_bytes: the largest message that is accepted, fragments together.
         fast_lane: off only to compare the two lanes.
     """
 
-    __slots__ = ("_frames", "_max", "_opcode", "_parts", "_short", "_whole", "buffer")
+    __slots__ = (
+        "_frames",
+        "_later",
+        "_max",
+        "_missing",
+        "_opcode",
+        "_parts",
+        "_short",
+        "_whole",
+        "buffer",
+    )
 
     def __init__(self, max_message_bytes: int, *, fast_lane: bool = True) -> None:
         self._max = max_message_bytes
         self._short = min(_SHORT, max_message_bytes + 1) if fast_lane else 0
         self.buffer = b""
-        self._whole = b""  # the frame that the slow lane is reading
+        self._later: list[bytes] = []  # what came behind ``buffer`` of a big frame; joined once
+        self._missing = 0  # how many bytes that frame still lacks
+        self._whole = memoryview(b"")  # what is left of the frame that the slow lane is reading
         self._frames = frame_buffer(self._read_whole, skip_utf8_validation=True)
         self._opcode = 0  # of the message whose fragments are coming; 0: none is
         self._parts = bytearray()  # websocket-client would copy them all with each new one
 
     def feed(self, data: bytes) -> None:
         """Add bytes as they came from the connection."""
-        self.buffer = self.buffer + data if self.buffer else data
+        if not self.buffer:
+            self.buffer = data
+        elif self._missing <= 0:
+            self.buffer += data
+        else:
+            self._later.append(data)
+            self._missing -= len(data)
+            if self._missing <= 0:
+                self.buffer = b"".join((self.buffer, *self._later))
+                self._later.clear()
 
     def next(self) -> Message | None:
         """Return the next message or control frame, or None when more bytes are needed.
@@ -116,11 +137,12 @@ class FrameReader:
 
     def _next_in_slow_lane(self) -> Message | None:
         while (end := self._end_of_frame()) is not None:
-            self._whole, self.buffer = self.buffer[:end], self.buffer[end:]
-            opcode = self._whole[0] & 0x0F
+            frame, self.buffer = self.buffer[:end], self.buffer[end:]
+            opcode = frame[0] & 0x0F
             if opcode >= CLOSE:
                 # Short, unmasked and whole; a code that may not be sent is for the caller to judge.
-                return _message(opcode, self._whole[2:])
+                return _message(opcode, frame[2:])
+            self._whole = memoryview(frame)
             if (message := self._join(self._frames.recv_frame())) is not None:
                 return message
         return None
@@ -131,7 +153,7 @@ class FrameReader:
         What makes a frame unacceptable whatever follows is refused as soon as it can be seen.
         """
         buffer = self.buffer
-        if len(buffer) < 2:
+        if len(buffer) < 2 or self._missing > 0:
             return None
         first, second = buffer[0], buffer[1]
         opcode, size = first & 0x0F, second & 0x7F
@@ -155,11 +177,15 @@ class FrameReader:
             whole = size + len(self._parts)
             raise Failure("ws.frame.oversize", f"{whole} bytes, limit {self._max}")
         end = start + size
-        return end if len(buffer) >= end else None
+        if len(buffer) >= end:
+            return end
+        self._missing = end - len(buffer)
+        return None
 
     def _read_whole(self, size: int) -> bytes:
+        # websocket-client asks for 16 KiB at a time: a view, since bytes would be copied each time.
         part, self._whole = self._whole[:size], self._whole[size:]
-        return part
+        return bytes(part)
 
     def _join(self, frame: ABNF) -> Message | None:
         """Return the message that a data frame completes, or None."""

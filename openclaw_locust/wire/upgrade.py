@@ -27,6 +27,7 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _STATUS_LINE = re.compile(r"HTTP/1\.[01] ([1-9]\d\d)(?: (.*))?")
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _LINE = re.compile(rb"\r?\n")
+_BLANKS = " \t"  # and no others: to str.strip() some Latin-1 letters are blanks too
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -173,22 +174,23 @@ def _parse_head(head: bytes, rest: bytes) -> Answer:
     status_line = _STATUS_LINE.fullmatch(lines[0].decode("latin-1"))
     if status_line is None:
         raise Failure("http.malformed", _sample(head))
-    headers: dict[str, str] = {}
-    name = ""
+    fields: list[tuple[str, list[str]]] = []
     for line in lines[1:]:
         text = line.decode("latin-1")
         if text[:1] in (" ", "\t"):  # a folded line goes on with the value before it
-            if not name:
+            if not fields:
                 raise Failure("http.malformed", _sample(line))
-            headers[name] += " " + text.strip()
+            fields[-1][1].append(text.strip(_BLANKS))
             continue
-        raw_name, colon, value = text.partition(":")
-        if not colon or not _TOKEN.fullmatch(raw_name):
+        name, colon, value = text.partition(":")
+        if not colon or not _TOKEN.fullmatch(name):
             raise Failure("http.malformed", _sample(line))
-        name = raw_name.lower()
-        value = value.strip()
+        fields.append((name.lower(), [value.strip(_BLANKS)]))
+    headers: dict[str, str] = {}
+    for name, parts in fields:
+        value = " ".join(parts).strip(_BLANKS)  # a value may begin or end on a line of its own
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return Answer(int(status_line[1]), (status_line[2] or "").strip(), headers, rest)
+    return Answer(int(status_line[1]), (status_line[2] or "").strip(_BLANKS), headers, rest)
 
 
 def check_upgrade(answer: Answer, accept: str, subprotocols: tuple[str, ...]) -> str | None:
@@ -203,7 +205,7 @@ def check_upgrade(answer: Answer, accept: str, subprotocols: tuple[str, ...]) ->
     if headers.get("upgrade", "").lower() != "websocket":
         raise Failure("http.bad_upgrade_headers", f"Upgrade: {headers.get('upgrade', '(none)')}")
     connection = headers.get("connection", "")
-    if "upgrade" not in {option.strip().lower() for option in connection.split(",")}:
+    if "upgrade" not in {option.strip(_BLANKS).lower() for option in connection.split(",")}:
         raise Failure("http.bad_upgrade_headers", f"Connection: {connection or '(none)'}")
     seen = headers.get("sec-websocket-accept", "(none)")
     if seen != accept:

@@ -75,7 +75,7 @@ class WebSocket:
         self.on_idle_news: Callable[[], None] | None = None
         self.read_ns = now_ns()
         transport.on_idle_data = self._on_idle_data
-        if first_bytes:
+        if first_bytes or transport.ended is not None:
             self._serve_idle()
 
     def send(self, payload: bytes, deadline_ns: int, opcode: int = TEXT) -> None:
@@ -116,7 +116,8 @@ class WebSocket:
                     self._reader.feed(transport.receive(deadline_ns))
                 if message_or_none.opcode <= BINARY:
                     self.read_ns = transport.read_ns
-                    if self._reader.buffer:  # a ping or a close behind it cannot wait for a reader
+                    # a ping or an end behind it cannot wait for the next reader
+                    if self._reader.buffer or transport.ended is not None:
                         self._serve_idle()
                     return message_or_none
                 self._control(message_or_none)
