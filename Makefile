@@ -8,7 +8,7 @@ FOR_USE := $(VENV)/.for-use
 FOR_DEVELOPMENT := $(VENV)/.for-development
 CHECKED := openclaw_locust locustfiles tests benchmarks
 
-.PHONY: demo test lint bench bench-truth clean
+.PHONY: demo test lint conformance failures bench bench-truth clean
 
 demo: $(FOR_USE)  ## load the embedded rating server over TLS and print the report
 	$(BIN)/locust -f locustfiles/rating.py --demo --users 50 --spawn-rate 25 --run-time 20s \
@@ -22,6 +22,12 @@ lint: $(FOR_DEVELOPMENT)  ## ruff and mypy
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy
+
+conformance: $(FOR_DEVELOPMENT)  ## the client against the Autobahn testsuite (Python 2.7, docker or podman)
+	$(BIN)/python -m tests.conformance.run
+
+failures: $(FOR_DEVELOPMENT)  ## produce every failure class and write docs/failures.md (as root)
+	$(BIN)/python -m tests.failures.table
 
 bench: $(FOR_USE)  ## CPU per ack and per connect beside k6, in one run
 	$(BIN)/python benchmarks/against_k6.py
