@@ -11,13 +11,16 @@ percentile of the answers (``docs/validity.md`` has the measurements). A run is 
 * a process stood still for 500 ms or more at a time,
 * a process used 95 % or more of the CPU that it may have (one core: Python runs on one), or all
   processes of a container used that of its quota, on average,
-* the kernel held a process's container back for more than 5 % of the time.
+* the kernel held a process's container back for more than 5 % of the time,
+* a request failed by this machine's own doing (:func:`local_failures`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from openclaw_locust.failures import CLASSES
 from openclaw_locust.judging.thresholds import Threshold, defaults_of
 from openclaw_locust.measure.generator import GeneratorSummary
 from openclaw_locust.measure.histogram import Histogram
@@ -166,3 +169,23 @@ def _percentiles(name: str, histogram: Histogram) -> dict[str, float | None]:
     }
     figures[f"{name}_max_ms"] = histogram.max_us / 1000 if histogram.counts else None
     return figures
+
+
+_LOCAL = ("gen.fd_limit", "gen.port_exhausted", "gen.memory", "gen.local_reject")
+
+
+def local_failures(window: Window) -> list[str]:
+    """Return a line for each class of failures that this machine made itself, with its mend.
+
+    Args:
+        window: the measured part of the run.
+    """
+    counts: Counter[str] = Counter()
+    for (_, _, class_name), count in window.failures.items():
+        counts[class_name] += count
+    return [
+        f"{counts[name]} requests failed on this machine ({name}): {CLASSES[name].meaning} "
+        f"{CLASSES[name].remedy}"
+        for name in _LOCAL
+        if counts[name]
+    ]

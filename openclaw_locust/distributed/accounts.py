@@ -14,6 +14,8 @@ from openclaw_locust.measure.recorder import Increments
 from openclaw_locust.measure.records import Records
 from openclaw_locust.measure.series import Series
 
+_TOGETHER_S = 1.0  # a Ctrl-C reaches all processes, and a worker may be the first to end
+
 
 @dataclass(slots=True)
 class WorkerAccount:
@@ -25,7 +27,7 @@ class WorkerAccount:
         before_reset: those of them that came before the figures were last reset.
         claimed: requests that the worker says it reported, as of its last report or word.
         last_heard_s: when, on the caller's clock.
-        has_spoken: whether its last word arrived.
+        spoken_s: when its last word arrived, on the caller's clock; None: it did not.
         records: the latest records.
         generator: the latest word on how the worker itself fares.
         clock_error_ms: how wrong its seconds can be; below 0: the machines' clocks were believed.
@@ -36,7 +38,7 @@ class WorkerAccount:
     before_reset: int = 0
     claimed: int = 0
     last_heard_s: float | None = None
-    has_spoken: bool = False
+    spoken_s: float | None = None
     records: dict[str, Any] = field(default_factory=dict)
     generator: dict[str, Any] = field(default_factory=dict)
     clock_error_ms: float = 0.0
@@ -84,12 +86,12 @@ class Accounts:
         if mark is None or mark.run != self.run:
             return
         account = self.expect(worker_id, name)
-        account.has_spoken = True
+        account.spoken_s = now_s
         self._hear(account, worker_id, mark, now_s)
 
     def silent(self) -> list[str]:
         """Return the ids of the workers whose last word has not come."""
-        return [worker_id for worker_id, entry in self.workers.items() if not entry.has_spoken]
+        return [worker_id for worker_id, entry in self.workers.items() if entry.spoken_s is None]
 
     def gaps(self, end_s: float) -> list[str]:
         """Return a line for each worker of which something is missing.
@@ -99,7 +101,7 @@ class Accounts:
         """
         lines = []
         for entry in self.workers.values():
-            if not entry.has_spoken:
+            if entry.spoken_s is None:
                 since = "it never reported"
                 if entry.last_heard_s is not None:
                     since = (
@@ -113,6 +115,11 @@ class Accounts:
                 lines.append(
                     f"worker {entry.name} measured {entry.claimed} requests, and "
                     f"{entry.claimed - entry.received} of them were lost on the way"
+                )
+            elif end_s - entry.spoken_s > _TOGETHER_S:
+                lines.append(
+                    f"worker {entry.name} left {end_s - entry.spoken_s:.1f} s before the end: "
+                    "what it measured is here, but its load was missing or began anew elsewhere"
                 )
         return lines
 

@@ -125,6 +125,15 @@ class MasterSide:
         for worker_id in filter(self._is_missing, self._accounts.workers):
             self._accounts.series.forget_process(worker_id)
 
+    @property
+    def has_workers(self) -> bool:
+        """Whether any worker is still heard of."""
+        return self._runner.worker_count > 0
+
+    def quit(self) -> None:
+        """End this process as Locust does at the end of a headless run."""
+        gevent.spawn(self._runner.quit)
+
     def hurry(self) -> None:
         """Wait only as long as a worker needs that was hurried too."""
         self._limit_s = time.monotonic() - self._drained_s + _MISSING_GRACE_S

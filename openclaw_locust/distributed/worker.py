@@ -1,4 +1,7 @@
-"""The worker's side: marks its reports; gives its last word when it is asked, or when it ends."""
+"""The worker's side: marks its reports; gives its last word when it is asked, or when it ends.
+
+It keeps what it has sent, merged, for the case that the master is gone before the run is judged.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,12 @@ from openclaw_locust.distributed.messages import (
     worker_name,
 )
 from openclaw_locust.measure.recorder import Increments
+from openclaw_locust.measure.series import Series
 from openclaw_locust.options import LOCAL_OPTIONS
 
 _LATE_NUMBERS = 1_000_000
 _ORPHAN_LIMIT_S = 8
+_SILENCE_S = 4.0  # Locust's master answers once a second
 _WORD_OUT_S = 0.5
 _BETWEEN_QUESTIONS_S = 0.05
 
@@ -60,6 +65,11 @@ class WorkerSide:
     Attributes:
         on_pace: called with each new part of the schedule that this worker gets.
         generator: says how this process itself fares, as plain types.
+        series: everything that this process recorded in the run, also what was sent.
+        run_s: how long the run lasted here, in seconds.
+        silence_s: for how long the master had not been heard of when this process was to end.
+        is_orphan: whether that says that the master is gone.
+        is_run_lost: whether it went without the last word of the latest run.
     """
 
     def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
@@ -72,6 +82,10 @@ class WorkerSide:
         self._own = _own_options(environment)
         self._clock = ClockComparison()
         self._clock_error_ms = 0.0
+        self.series = Series()
+        self.run_s = self.silence_s = 0.0
+        self.is_orphan = self.is_run_lost = False
+        self._word_at_s: float | None = None
         self.generator: Callable[[], dict[str, Any]] = dict
         self.on_pace: Callable[[Pace], None] = lambda pace: None
         # Locust's own limit is 60 s, long for a load that nobody watches any more.
@@ -111,6 +125,9 @@ class WorkerSide:
             options.update(self._own)
         self._run = str(options.get(RUN_OPTION) or "")
         self._requests = 0
+        self.series = Series()
+        self.run_s = 0.0
+        self._word_at_s = None
 
     def zero_ns(self) -> int:
         """Return the run's begin on this process's clock."""
@@ -126,6 +143,12 @@ class WorkerSide:
         # told to spawn before the master could be asked: the two machines' clocks must do
         self._clock_error_ms = -1.0
         return now_ns - max(0, time.time_ns() - int(wall_ns))
+
+    def note_stop(self) -> None:
+        """The load of this process ends now."""
+        workload = workloads.current(self._environment)
+        if workload is not None:
+            self.run_s = (time.perf_counter_ns() - workload.recorder.zero_ns) / 1e9
 
     def refuse(self, reason: str) -> None:
         """Tell the master that the run cannot be done here; the word must be out before the end."""
@@ -143,7 +166,9 @@ class WorkerSide:
         series: list[Any] = Increments().to_plain()
         if workload is not None:
             records = workload.records.to_plain()
-            series = workload.recorder.drain(time.perf_counter_ns()).to_plain()
+            increments = workload.recorder.drain(time.perf_counter_ns())
+            self.series.add(increments)
+            series = increments.to_plain()
         return ReportMark(
             self._run, self._requests, records, series, self.generator(), self._clock_error_ms
         )
@@ -173,11 +198,18 @@ class WorkerSide:
     def _on_reset(self, **_: Any) -> None:
         """Begin anew with the master, which has no hold on what was not yet reported to it."""
         self._runner.stats.reset_all()
+        self.series = Series()
         workload = workloads.current(self._environment)
         if workload is not None:
             workload.reset_records()
 
     def _on_quitting(self, **_: Any) -> None:
+        heard_s = self._runner.last_heartbeat_timestamp
+        if heard_s is not None:
+            self.silence_s = time.time() - heard_s
+            self.is_orphan = self.silence_s > _SILENCE_S
+            is_told = self._word_at_s is not None and heard_s > self._word_at_s
+            self.is_run_lost = self.is_orphan and bool(self._run) and not is_told
         if self._run:
             self._end()
 
@@ -198,5 +230,6 @@ class WorkerSide:
                 self._runner.stop()
             self._runner._send_stats()
             self._runner.send_message(LAST_WORD, self._mark().to_plain())
+            self._word_at_s = time.time()
         finally:
             self._word_given.set()

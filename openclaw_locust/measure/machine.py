@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 ROOT = Path("/")
-RESERVED_DESCRIPTORS = 64
+RESERVED_DESCRIPTORS = 32
 """What a process needs beside its connections: files, pipes, the master, the loop."""
 
 _TIGHT = 0.8

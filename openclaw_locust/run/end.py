@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import logging
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,20 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from openclaw_locust.distributed.master import MasterSide
+from openclaw_locust.run.csv_files import CsvFiles
 from openclaw_locust.run.demo import DemoServer
+from openclaw_locust.run.early_end import early_end
 from openclaw_locust.run.environment import goal_of
 from openclaw_locust.run.facts import Measured, gather_facts
 from openclaw_locust.run.generator import GeneratorWatch
+from openclaw_locust.run.reserve import DescriptorReserve
 from openclaw_locust.run.watch import RunWatch
-from openclaw_locust.validity import judge_generator
+from openclaw_locust.validity import judge_generator, local_failures
 from openclaw_locust.workload import Workload
 
 if TYPE_CHECKING:
     from openclaw_locust.report.build import Report
+    from openclaw_locust.results import RunFacts
 
 logger = logging.getLogger("openclaw_locust")
 
@@ -37,6 +42,7 @@ class RunEnd:
         environment: Locust's.
         workload: the run's.
         watch: what went on while it lasted.
+        all_spawned: whether all users that were asked for had been spawned.
     """
 
     def __init__(
@@ -47,11 +53,16 @@ class RunEnd:
         master: MasterSide | None,
         watch: RunWatch,
         generator: GeneratorWatch | None,
+        csv_files: CsvFiles,
         previous: RunEnd | None,
     ) -> None:
         self.workload = workload
         self.watch = watch
+        self.all_spawned = False
+        self._cause: str | None = None
+        self._reserve = DescriptorReserve()
         self._generator = generator
+        self._csv_files = csv_files
         self._master = master
         self.environment = environment
         self._is_demo = demo is not None
@@ -61,39 +72,69 @@ class RunEnd:
         self._earlier_code = previous.exit_code if previous is not None else None
         self._shown = False
 
-    def note_stop(self) -> None:
-        """The load ends now; what comes after is only waited for, and no time of the run's."""
+    def note_stop(self, cause: str | None = None) -> None:
+        """The load ends now; what comes after is only waited for, and no time of the run's.
+
+        Args:
+            cause: who ended it before its time, for `run.early_end`; None: nobody.
+        """
         if self._duration_s is None:
             self._duration_s = self.watch.elapsed_s
+            self._cause = cause
 
-    def judge(self, server_counts: dict[str, int]) -> None:
-        """Make the report from Locust's statistics in memory, write it, set the exit code."""
+    def judge(self, server_counts: dict[str, int], failure: str | None = None) -> None:
+        """Make the report from Locust's statistics in memory, write it, set the exit code.
+
+        Args:
+            server_counts: the embedded server's own record, if there is one.
+            failure: why the run itself failed; None: it did not.
+        """
         environment = self.environment
         if self._report is not None or isinstance(environment.runner, WorkerRunner):
             return
-        # pandas costs half a second and 40 MB: only who judges imports it, and only now.
-        from openclaw_locust.report.build import from_environment  # noqa: PLC0415
+        self._reserve.release()
+        facts = self._facts(server_counts, failure)
+        self._report = self._make_report(facts)
+        prefix = getattr(environment.parsed_options, "csv_prefix", None)
+        if prefix:
+            self._write(prefix, facts)
+        self._set_exit_code()
 
+    def _facts(self, server_counts: dict[str, int], failure: str | None) -> RunFacts:
         if self._master is not None:
             self.workload.records = self._master.accounts.records()
-        facts = gather_facts(
+        duration_s = self._duration_s or self.watch.elapsed_s
+        return gather_facts(
             self.workload,
             started=self._started.isoformat(timespec="seconds"),
-            duration_s=round(self._duration_s or self.watch.elapsed_s, 1),
-            load=_load(environment),
-            goal=goal_of(environment),
+            duration_s=round(duration_s, 1),
+            load=_load(self.environment),
+            goal=goal_of(self.environment),
             is_demo=self._is_demo,
             server_counts=server_counts,
             measured=self._measured(),
             workers=self._master.accounts.shares() if self._master else (),
-            gaps=self._master.gaps() if self._master else (),
-            failure=self._master.refusal if self._master else None,
+            gaps=self._gaps(duration_s),
+            failure=failure or (self._master.refusal if self._master else None),
         )
-        self._report = from_environment(environment, facts, check_locust=not self.watch.was_reset)
-        self._set_exit_code()
-        prefix = getattr(environment.parsed_options, "csv_prefix", None)
-        if prefix:
-            self._write(prefix)
+
+    def _gaps(self, duration_s: float) -> list[str]:
+        """Return a line for each part of the run that is missing."""
+        early = early_end(
+            self._cause,
+            self.workload.settings,
+            getattr(self.environment.parsed_options, "run_time", None),
+            duration_s,
+            self.watch.begin_s,
+            all_spawned=self.all_spawned,
+        )
+        return [*([early] if early else []), *(self._master.gaps() if self._master else [])]
+
+    def _make_report(self, facts: RunFacts) -> Report:
+        # pandas costs half a second and 40 MB: only who judges imports it, and only now.
+        from openclaw_locust.report.build import from_environment  # noqa: PLC0415
+
+        return from_environment(self.environment, facts, check_locust=not self.watch.was_reset)
 
     def _measured(self) -> Measured:
         """Return the series and how it came about."""
@@ -110,7 +151,7 @@ class RunEnd:
             thresholds=watch.thresholds,
             begin_s=watch.begin_s,
             generator=tuple(reports),
-            invalid=tuple(invalid),
+            invalid=(*local_failures(window), *invalid),
             aborted=watch.aborted,
             clocks=self._master.accounts.clocks() if self._master else "",
         )
@@ -129,41 +170,43 @@ class RunEnd:
         if self.exit_code or is_free:
             self.environment.process_exit_code = self.exit_code
 
-    def _write(self, prefix: str) -> None:
-        """Write what stands beside Locust's CSV, which is given the time to catch up."""
-        from openclaw_locust.report.hlog import write_hlog  # noqa: PLC0415
-        from openclaw_locust.report.markdown import write_markdown  # noqa: PLC0415
+    def _write(self, prefix: str, facts: RunFacts) -> None:
+        """Write what stands beside Locust's CSV, which is given the time to catch up.
+
+        Who wants the files must not see a 0 when one is missing, and those that are there must say
+        what was judged.
+        """
+        from openclaw_locust.run.result_files import write_results  # noqa: PLC0415
 
         assert self._report is not None
-        assert self._report.facts is not None
-        try:
-            self._report.facts.write(prefix)
-            write_hlog(self._report.facts, prefix)
-            write_markdown(self._report, prefix)
-        except OSError as error:
-            logger.error(f"the report beside {prefix} cannot be written: {error}")
+        problems = write_results(self._report, prefix)
         gevent.sleep(_CSV_LAG_S)
+        problems += self._csv_files.problems()
+        if problems:
+            facts = replace(facts, incomplete=(*facts.incomplete, *problems))
+            self._report = self._make_report(facts)
+            write_results(self._report, prefix)
 
     def show(self) -> None:
         """Print the report, once the run has nothing more to write."""
         if self._report is None or self._shown:
             return
-        from openclaw_locust.report.terminal import print_report  # noqa: PLC0415
-
         self._shown = True
-        print()
-        print_report(self._report)
+        show_report(self._report)
 
 
-def stop_csv_writer() -> None:
-    """End Locust's CSV writer, which nobody else does.
+def show_report(report: Report) -> None:
+    """Print a report; to stderr where stdout takes nothing, so that it is not lost."""
+    from openclaw_locust.report.terminal import print_report, write_out  # noqa: PLC0415
 
-    Locust closes its files and lets the writer run on; with ``--processes`` it then wakes while the
-    workers are waited for, and dies with a traceback. Nothing keeps a reference to it but the loop.
-    """
-    for greenlet in filter(lambda each: isinstance(each, gevent.Greenlet), gc.get_objects()):
-        if isinstance(getattr(greenlet._run, "__self__", None), locust_stats.StatsCSVFileWriter):
-            greenlet.kill(block=False)
+    for file in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            write_out("\n", file)
+            print_report(report, file=file)
+        except OSError as error:
+            logger.error(f"the report cannot be printed here: {error.strerror}")
+        else:
+            return
 
 
 def _load(environment: Environment) -> dict[str, str]:

@@ -15,13 +15,13 @@ user classes.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 from functools import partial
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import gevent
-from gevent.event import Event
 from locust import events
 from locust import stats as locust_stats
 from locust.env import Environment
@@ -35,8 +35,10 @@ from openclaw_locust.measure.histogram import bucketed_ms
 from openclaw_locust.option_values import SettingsError
 from openclaw_locust.options import add_options
 from openclaw_locust.run.capacity import check_machine, check_worker
+from openclaw_locust.run.csv_files import CsvFiles
 from openclaw_locust.run.demo import DemoError, DemoServer, start_demo
-from openclaw_locust.run.end import RunEnd, stop_csv_writer
+from openclaw_locust.run.early_end import WORKERS_GONE
+from openclaw_locust.run.end import RunEnd, show_report
 from openclaw_locust.run.environment import (
     has_form,
     is_worker,
@@ -47,17 +49,21 @@ from openclaw_locust.run.environment import (
 from openclaw_locust.run.facts import notes_of
 from openclaw_locust.run.generator import GeneratorWatch
 from openclaw_locust.run.hosts import ConcealedHosts
-from openclaw_locust.run.interrupts import interrupt_main, leave_signal, take_interrupts
+from openclaw_locust.run.interrupts import Interruptions
+from openclaw_locust.run.orphan import orphans_report
+from openclaw_locust.run.outputs import check_outputs
 from openclaw_locust.run.pacing import make_pacer, take_pace
+from openclaw_locust.run.refusal import BAD_OPTIONS, INTERRUPTED, refuse
 from openclaw_locust.run.shapes import put_in_stages, refuse_contradictions
 from openclaw_locust.run.watch import RunWatch
 from openclaw_locust.run.web_form import guard_form
 from openclaw_locust.workload import Workload, options_of
 
+if TYPE_CHECKING:
+    from openclaw_locust.report.build import Report
+
 logger = logging.getLogger("openclaw_locust")
 
-_BAD_OPTIONS = 2
-_INTERRUPTED = 130  # as a shell reports it
 _DRAIN_MARGIN_S = 5.0
 _POLL_S = 0.01
 _THIS_PROCESS = "this process"
@@ -72,24 +78,24 @@ class Plugin:
         self._runner: Runner | None = None
         self._master: MasterSide | None = None
         self._worker: WorkerSide | None = None
-        self._interrupted = False
-        self._quitting: Event | None = None  # set when the end has been made
+        self._interruptions: Interruptions | None = None
         self._end: RunEnd | None = None
         self._generator: GeneratorWatch | None = None
+        self._csv_files: CsvFiles
+        self._orphans_report: Report | None = None
 
     def on_init(self, environment: Environment, web_ui: WebUI | None, **_: Any) -> None:
         """Refuse wrong options in one line, before the first user."""
         if not uses_us(environment):
             return
         runner = self._runner = environment.runner
+        self._csv_files = CsvFiles()
         if isinstance(runner, WorkerRunner):
             self._worker = WorkerSide(environment, runner)
         else:
             self._init_judge(environment, web_ui)
         self._hosts.conceal(environment)
-        # Registered last and so heard first, as Locust fires this event in reverse.
-        environment.events.quitting.add_listener(self.on_quitting_first)
-        take_interrupts(self._on_interrupt)
+        self._interruptions = Interruptions(environment, self)
         # The loop's clock stands still while modules are imported. Locust's timer for -t would be
         # short by as much, and so would the run.
         gevent.get_hub().loop.update_now()
@@ -109,9 +115,10 @@ class Plugin:
                 check_machine(options_of(environment), settings)
         except (SettingsError, DemoError) as error:
             self._stop_demo()
-            _refuse(str(error))
+            refuse(str(error))
         except KeyboardInterrupt:  # while the embedded server starts; it ends with this process
-            _refuse("interrupted before the run began", _INTERRUPTED)
+            refuse("interrupted before the run began", INTERRUPTED)
+        atexit.register(self._last_resort)
         if web_ui is not None:
             guard_form(web_ui, environment)
 
@@ -131,7 +138,14 @@ class Plugin:
             self._load_from_here(environment, workload, _THIS_PROCESS)
         watch = RunWatch(environment, workload, self._master, thresholds_of(environment, workload))
         self._end = RunEnd(
-            environment, workload, self._demo, self._master, watch, self._generator, self._end
+            environment,
+            workload,
+            self._demo,
+            self._master,
+            watch,
+            self._generator,
+            self._csv_files,
+            self._end,
         )
         for note in notes_of(workload, is_demo=self._demo is not None):
             logger.warning(note)
@@ -156,7 +170,7 @@ class Plugin:
             check_worker(options_of(environment), workload.settings, worker.workers)
         except SettingsError as error:
             worker.refuse(str(error))
-            sys.exit(_BAD_OPTIONS)
+            sys.exit(BAD_OPTIONS)
         self._load_from_here(environment, workload, worker.name)
         worker.on_pace = partial(take_pace, workload)
         worker.generator = lambda: self._generator.summary().to_plain() if self._generator else {}
@@ -186,6 +200,7 @@ class Plugin:
         """Locust's ``--reset-stats`` resets at this moment, and fires no event of its own."""
         if self._end is None:
             return
+        self._end.all_spawned = True
         if self._end.environment.reset_stats:
             self.on_reset_stats()
         if self._runner is not None and self._runner.user_count:  # stages may begin with none
@@ -194,7 +209,9 @@ class Plugin:
     def on_test_stopping(self, environment: Environment, **_: Any) -> None:
         """End the schedule before the users, so that nothing is handed to one that is leaving."""
         if self._end is not None:
-            self._end.note_stop()
+            self._end.note_stop(self._cause())
+        if self._worker is not None:
+            self._worker.note_stop()
         workload = workloads.current(environment)
         if workload is not None and workload.pacer is not None:
             workload.pacer.stop()
@@ -206,7 +223,10 @@ class Plugin:
             return
         if self._master is not None:
             settings = workload.settings
-            limit_s = settings.ack_timeout_s + environment.stop_timeout + _DRAIN_MARGIN_S
+            closing_s = workload.close_timeout_ns / 1e9
+            limit_s = (
+                settings.ack_timeout_s + closing_s + environment.stop_timeout + _DRAIN_MARGIN_S
+            )
             self._master.drain(limit_s)
         workload.close_all()
         if self._generator is not None:
@@ -214,28 +234,30 @@ class Plugin:
         if environment.web_ui is not None and self._end is not None:
             self._end.judge({})
             self._end.show()
+        elif self._master is not None and not self._master.has_workers:
+            # Locust stops when its last worker went missing, and waits for its time, or for ever
+            self._master.quit()
 
-    def _on_interrupt(self) -> None:
-        """Ctrl-C: the first ends the run as Locust does, a further one hurries the end."""
-        if self._quitting is None and not self._interrupted:
-            self._interrupted = True
-            if self._worker is None:
-                logger.warning("ending the run; again, and it ends without waiting for answers")
-            interrupt_main()
-        else:
-            self._hurry()
+    def _cause(self) -> str | None:
+        """Return what makes Locust stop the run now, where it is not its own time."""
+        if self._interruptions is not None and self._interruptions.by is not None:
+            return self._interruptions.by
+        if self._master is not None and not self._master.has_workers:
+            return WORKERS_GONE
+        return None
 
-    def on_quitting_first(self, **_: Any) -> None:
-        """Make the end once: a second signal makes Locust begin another while it is being made."""
-        if self._quitting is None:
-            self._quitting = Event()
-        elif not self._quitting.is_set():
-            self._hurry()
-            self._quitting.wait()
-            leave_signal()
+    @property
+    def has_begun(self) -> bool:
+        """Whether a run has begun that this process judges."""
+        return self._end is not None
 
-    def _hurry(self) -> None:
-        logger.warning("told again to end: answers are not waited for")
+    def note_stop(self, cause: str) -> None:
+        """Take note of a signal that ends the run, unless it has ended by itself."""
+        if self._end is not None:
+            self._end.note_stop(cause)
+
+    def hurry(self) -> None:
+        """Wait for no more answers."""
         if self._master is not None:
             self._master.hurry()
         elif self._runner is not None:
@@ -252,13 +274,35 @@ class Plugin:
             counts = self._stop_demo()
             if self._end is not None:
                 self._end.judge(counts)
-                stop_csv_writer()
-        if self._quitting is not None:
-            self._quitting.set()
+        if self._worker is not None:
+            self._end_worker(environment, self._worker)
+        if self._interruptions is not None:
+            self._interruptions.end_is_made()
 
     def on_quit(self, **_: Any) -> None:
         """Print the report last, where it is looked for."""
         if self._end is not None:
+            self._end.show()
+        if self._orphans_report is not None:
+            show_report(self._orphans_report)
+
+    def _end_worker(self, environment: Environment, worker: WorkerSide) -> None:
+        """A worker has a verdict of its own only when there is nobody else to give one."""
+        if not worker.is_orphan:
+            return
+        environment.process_exit_code = 1
+        workload = workloads.current(environment)
+        if worker.is_run_lost and workload is not None:
+            self._orphans_report = orphans_report(environment, workload, worker, self._generator)
+            environment.process_exit_code = self._orphans_report.verdict.exit_code
+
+    def _last_resort(self) -> None:
+        """Judge and show what was not, as Locust died on the way: of its own HTML, say."""
+        if self._end is not None and self._end.exit_code is None:
+            reason = "the process ended before the run was judged"
+            if error := getattr(sys, "last_value", None):
+                reason += f": {type(error).__name__}: {error}"
+            self._end.judge(self._stop_demo(), reason)
             self._end.show()
 
     def _start_demo(self, environment: Environment) -> None:
@@ -283,17 +327,13 @@ class Plugin:
         return demo.stop() if demo is not None else {}
 
 
-def _refuse(reason: str, code: int = _BAD_OPTIONS) -> NoReturn:
-    print(f"openclaw_locust: error: {reason}", file=sys.stderr)
-    sys.exit(code)
-
-
 def register() -> None:
     """Hear Locust's events, once for each process."""
     plugin = Plugin()
     # Locust keeps about two digits (147 ms counts as 150); with our buckets its own figures agree
     locust_stats.bucket_response_time = bucketed_ms  # type: ignore[assignment]
     events.init_command_line_parser.add_listener(add_options)
+    events.init_command_line_parser.add_listener(check_outputs)
     events.init.add_listener(plugin.on_init)
     events.test_start.add_listener(plugin.on_test_start)
     events.worker_report.add_listener(plugin.on_worker_report)

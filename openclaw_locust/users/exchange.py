@@ -88,9 +88,10 @@ class Exchange:
             self._workload.records.late_acks += 1
             self._workload.recorder.at(settled.intended_ns).late += 1
         elif settled is not None:
-            self.fail(settled, Failure(outcome, answer.detail), answer, read_ns)
+            self.fail(settled, Failure(outcome, _seen(answer, payload)), answer, read_ns)
         else:
-            self._events.failed(STRAY, self._user.name, Failure(outcome, answer.detail))
+            failure = Failure(outcome, _seen(answer, payload))
+            self._events.failed(STRAY, self._user.name, failure)
 
     def _done(self, pending: Pending, answer: Answer, read_ns: int, size: int) -> None:
         """Enter the one good outcome."""
@@ -146,3 +147,8 @@ class Exchange:
         records.push(answer.detail)
         if records.acks == 0 and records.pushes == _UNRECOGNISED_BEFORE_HINT:
             logger.warning(records.unrecognised_hint())
+
+
+def _seen(answer: Answer, payload: bytes) -> str:
+    """Return the words of an answer; an ack has none of its own."""
+    return answer.detail or payload[:200].decode("utf-8", "replace")

@@ -205,12 +205,12 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
 @pytest.mark.parametrize(
     ("users", "processes", "found", "enough"),
     [
-        (176, 1, "", 0),
-        (177, 1, "False 177 users in a process need 241 descriptors, and it may have 300", 302),
-        (236, 1, "False 236 users in a process need 300 descriptors, and it may have 300", 375),
-        (237, 1, "True 237 users in a process need 301 descriptors, and it may have 300", 301),
-        (473, 2, "True 237 users in a process need 301 descriptors, and it may have 300", 301),
-        (473, 3, "", 0),
+        (208, 1, "", 0),
+        (209, 1, "False 209 users in a process need 241 descriptors, and it may have 300", 302),
+        (268, 1, "False 268 users in a process need 300 descriptors, and it may have 300", 375),
+        (269, 1, "True 269 users in a process need 301 descriptors, and it may have 300", 301),
+        (537, 2, "True 269 users in a process need 301 descriptors, and it may have 300", 301),
+        (537, 3, "", 0),
     ],
 )
 def test_a_hard_limit_that_is_too_low_is_said_with_the_number_that_is_needed(

@@ -26,6 +26,7 @@ class Ended:
     run: Run
     counts: dict[str, int]
     workers: list[Run] = field(default_factory=list)
+    orphans_acks: int = 0  # as the server of a master that was killed has counted
 
     def shares(self) -> list[int]:
         """Return the requests of each worker, as the report says."""
@@ -121,6 +122,17 @@ def ended_worker(folder: Path) -> Ended:
         return cluster.end()
 
 
+def lone_worker(folder: Path, number: signal.Signals) -> Ended:
+    """The only worker of a run without an end of its own is gone: killed, or told to end."""
+    with ExitStack() as stack:
+        cluster = Cluster(folder, stack, "--ack-delay", "5ms")
+        cluster.start_master("--expect-workers", 1, "-u", 4, "-r", 4, "--pause", "50ms")
+        cluster.start_worker()
+        cluster.wait_for_acks(1)
+        cluster.workers[0].send(number)
+        return cluster.end()
+
+
 def late_worker(folder: Path) -> Ended:
     with ExitStack() as stack:
         cluster = Cluster(folder, stack, "--ack-delay", "5ms")
@@ -150,6 +162,18 @@ def interrupted_master(folder: Path) -> Ended:
         return cluster.end()
 
 
+def terminated_master(folder: Path) -> Ended:
+    """It alone is told to end, and before its time."""
+    with ExitStack() as stack:
+        cluster = Cluster(folder, stack, "--ack-delay", "300ms")
+        cluster.start_master("--expect-workers", 2, "-u", 8, "-r", 8, "-t", "60s", "--pause", "0")
+        for _ in range(2):
+            cluster.start_worker()
+        cluster.wait_for_acks(1)
+        cluster.master.send(signal.SIGTERM)
+        return cluster.end()
+
+
 def killed_master(folder: Path) -> Ended:
     """Its workers stop by themselves; a new master on the same port gets nothing of theirs."""
     with ExitStack() as stack:
@@ -170,7 +194,8 @@ def killed_master(folder: Path) -> Ended:
         started = time.monotonic()
         orphan = cluster.workers[0].wait(20)
         assert time.monotonic() - started < 20
-        return Ended(ended.run, ended.counts, [orphan])
+        acks = cluster.server.counts()["acks"]
+        return Ended(ended.run, ended.counts, [orphan], acks)
 
 
 def processes() -> tuple[str | int, ...]:
@@ -204,10 +229,12 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
     """All runs, some at the same time: most of a run is waiting."""
     folder = tmp_path_factory.mktemp("distributed")
     whole = (two_workers, own_certificates, killed_worker, ended_worker, late_worker)
-    whole += (refusing_worker, interrupted_master, killed_master, demo)
+    whole += (refusing_worker, interrupted_master, terminated_master, killed_master, demo)
     with ThreadPoolExecutor(4) as pool:
         runs = {make.__name__: pool.submit(make, folder / make.__name__) for make in whole}
         load = ("-u", 6, "-r", 6, "--pause", "0")
+        for name, number in (("lone_killed", signal.SIGKILL), ("lone_ended", signal.SIGTERM)):
+            runs[name] = pool.submit(lone_worker, folder / name, number)
         runs["slow_acks"] = pool.submit(forked, folder / "slow", *load, "-t", "4s", server="3s")
         runs["ctrl_c"] = pool.submit(forked, folder / "ctrl-c", *load, server="500ms", interrupts=1)
         runs["ctrl_c_twice"] = pool.submit(
@@ -220,7 +247,6 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
     ("case", "code"),
     [
         ("two_workers", 0),
-        ("ended_worker", 99),  # 300 ms are over the limits
         ("late_worker", 0),
         ("interrupted_master", 99),
         ("slow_acks", 99),
@@ -266,6 +292,38 @@ def test_a_killed_worker_makes_the_run_incomplete_by_name(ended: dict[str, Ended
     assert 0 < run.count("ACK") < counts["ratings"], "what it had not reported is missing"
 
 
+def test_a_master_that_is_told_to_end_drains_its_workers_first(ended: dict[str, Ended]) -> None:
+    case = ended["terminated_master"]
+    run = case.run.ended_with(98)
+    assert run.verdict.startswith("INCOMPLETE (exit 98): ended by SIGTERM after ")
+    assert run.count("ACK") == case.counts["ratings"] == case.counts["acks"] > 5
+    for worker in case.workers:
+        worker.ended_with(0)
+
+
+def test_a_worker_that_ends_early_makes_the_run_incomplete_and_loses_nothing(
+    ended: dict[str, Ended],
+) -> None:
+    run, counts = ended["ended_worker"].run.ended_with(98), ended["ended_worker"].counts
+    assert run.count("ACK") == counts["ratings"] == counts["acks"] > 5
+    (line,) = run.facts["incomplete"]
+    assert "(index " in line
+    assert " s before the end: what it measured is here" in line
+    ended["ended_worker"].workers[0].ended_with(0)
+
+
+@pytest.mark.parametrize("case", ["lone_killed", "lone_ended"])
+def test_a_run_ends_with_its_last_worker_and_says_so(ended: dict[str, Ended], case: str) -> None:
+    """Locust's master waits for ever when the last one was killed."""
+    run = ended[case].run.ended_with(98)
+    assert run.verdict.startswith("INCOMPLETE (exit 98): ended by the loss of its last worker")
+    assert run.count("ACK") > 0
+    if case == "lone_killed":
+        assert "did not answer at the end" in run.printed
+    else:
+        assert run.count("ACK") == ended[case].counts["ratings"]
+
+
 def test_a_worker_that_joins_late_is_in_the_report(ended: dict[str, Ended]) -> None:
     assert len(ended["late_worker"].shares()) == 2
 
@@ -285,7 +343,17 @@ def test_a_second_ctrl_c_ends_the_waiting_and_says_so(ended: dict[str, Ended]) -
 
 
 def test_workers_that_lost_their_master_stop_by_themselves(ended: dict[str, Ended]) -> None:
-    assert "Didn't get heartbeat from master" in ended["killed_master"].workers[0].stderr
+    orphan = ended["killed_master"].workers[0].ended_with(98)
+    assert "Didn't get heartbeat from master" in orphan.stderr
+
+
+def test_a_worker_that_lost_its_master_shows_all_that_it_measured(ended: dict[str, Ended]) -> None:
+    """Also what it had sent, because nobody else has it now."""
+    orphan = ended["killed_master"].workers[0]
+    assert orphan.verdict.startswith("INCOMPLETE (exit 98): the master is gone, ")
+    assert "(index 0) alone" in orphan.verdict
+    acks = ended["killed_master"].orphans_acks
+    assert f"Ledger {acks} sends: {acks} ok (100 %) = balanced" in orphan.printed
 
 
 def test_a_left_over_worker_adds_nothing_to_the_next_run(ended: dict[str, Ended]) -> None:

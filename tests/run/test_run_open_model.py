@@ -198,7 +198,7 @@ def test_workers_share_the_schedule_and_share_it_anew_when_one_leaves(tmp_path: 
             found = master.wait()
             a.wait()
         counts = server.counts()
-    found.ended_with(0)
+    found.ended_with(98)  # a worker left early, and the verdict says so
     sends = sends_by_second(found)[1:-1]
     assert sum(sends) == pytest.approx(100 * len(sends), rel=0.25)  # a gap until it was noticed
     assert sends[-2:] == [100, 100]  # the one that is left has the whole schedule

@@ -103,4 +103,4 @@ def test_more_users_than_descriptors_are_refused_with_the_number_to_set(
     found = run(tmp_path, *options(server), "-u", users, "-r", 10, "-t", "1s").ended_with(2)
     (line,) = found.complaints
     assert "too many users for this machine" in line
-    assert f"ulimit -n {users + 64}" in line or "ip_local_port_range" in line
+    assert f"ulimit -n {users + 32}" in line or "ip_local_port_range" in line
