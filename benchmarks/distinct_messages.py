@@ -38,7 +38,7 @@ def main() -> int:
         command = [BIN / "locust", "-f", _LOCUSTFILE, "--headless", "--only-summary"]
         command += ["--host", url, "--tls-ca", ca, "--csv", prefix, "--pause", "0"]
         command += ["--ack-id", "id", "-u", "50", "-r", "50"]
-        with open(Path(folder, "printed"), "w+") as printed:
+        with Path(folder, "printed").open("w") as printed:
             process = subprocess.Popen(
                 list(map(str, command)), stdout=printed, stderr=subprocess.STDOUT
             )

@@ -222,12 +222,9 @@ class Plugin:
         if workload is None:
             return
         if self._master is not None:
-            settings = workload.settings
-            closing_s = workload.close_timeout_ns / 1e9
-            limit_s = (
-                settings.ack_timeout_s + closing_s + environment.stop_timeout + _DRAIN_MARGIN_S
-            )
-            self._master.drain(limit_s)
+            # a last ack, then the server's answer to the close
+            patience_s = (workload.ack_timeout_ns + workload.close_timeout_ns) / 1e9
+            self._master.drain(patience_s + environment.stop_timeout + _DRAIN_MARGIN_S)
         workload.close_all()
         if self._generator is not None:
             self._generator.stop()
