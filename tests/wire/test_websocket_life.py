@@ -338,3 +338,14 @@ def test_pings_from_a_peer_that_does_not_read_are_bounded(
             gevent.sleep(0)
         assert len(transport._unsent) < 1_000_000
         assert websocket.lost is None
+
+
+def test_a_message_over_the_limit_that_was_set_ends_the_connection(pki: Pki) -> None:
+    for limit, accepted in (("2000B", True), ("1999B", False)):
+        with talk(pki, say(frame(b"x" * 2000)), hold(), max_message=limit) as (websocket, _):
+            if accepted:
+                assert len(websocket.receive(soon()).payload) == 2000
+                continue
+            with pytest.raises(Failure, match=r"^ws\.frame\.oversize$") as caught:
+                websocket.receive(soon())
+            assert caught.value.detail == "2000 bytes, limit 1999"
