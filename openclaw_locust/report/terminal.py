@@ -7,7 +7,6 @@ streams that cannot carry it. Texts from outside are made harmless and never rea
 from __future__ import annotations
 
 import io
-import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,6 +17,7 @@ from rich.text import Text
 from openclaw_locust.report import sections, wording
 from openclaw_locust.report.numbers import THIN_SPACE
 from openclaw_locust.report.terminal_tables import error_blocks, figure_lines, percentiles_block
+from openclaw_locust.streams import drop_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,21 +84,10 @@ def write_out(text: str, file: TextIO) -> None:
         file.write(text)
         file.flush()
     except BrokenPipeError:
-        _drop_what_is_left(file)
+        drop_output(file)
     except OSError:
-        _drop_what_is_left(file)
+        drop_output(file)
         raise
-
-
-def _drop_what_is_left(file: TextIO) -> None:
-    """Let the flush at the interpreter's exit succeed, which else complains once more."""
-    try:
-        descriptor = file.fileno()
-    except (OSError, ValueError):
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
 
 
 def _blocks(report: Report, width: int) -> Iterable[RenderableType]:

@@ -57,6 +57,7 @@ from openclaw_locust.run.refusal import BAD_OPTIONS, INTERRUPTED, refuse
 from openclaw_locust.run.shapes import put_in_stages, refuse_contradictions
 from openclaw_locust.run.watch import RunWatch
 from openclaw_locust.run.web_form import guard_form
+from openclaw_locust.streams import flush_or_drop_outputs
 from openclaw_locust.workload import Workload, options_of
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Plugin:
             return
         runner = self._runner = environment.runner
         self._csv_files = CsvFiles()
+        atexit.register(flush_or_drop_outputs)  # registered first, so done last
         if isinstance(runner, WorkerRunner):
             self._worker = WorkerSide(environment, runner)
         else:

@@ -59,8 +59,8 @@ def test_ratings_go_out_at_the_rate_of_the_schedule(runs: dict[str, Run]) -> Non
     begin_s = runs["constant"].facts["model"]["begin_s"]
     assert begin_s >= 1
     assert begin_s == int(begin_s)  # so that a second of the schedule is one of the series
-    assert len(sends) >= 3
-    for second in sends[:-1]:
+    assert len(sends) >= 4
+    for second in sends[:-2]:  # the end of the run may cut off what waits in the line
         assert second == 100  # planned in it, whenever it was sent
 
 
