@@ -97,10 +97,15 @@ class Connection:
     def __init__(self, writer: asyncio.StreamWriter, lots: random.Random) -> None:
         self.writer, self.lots = writer, lots
         self.held: list[bytes] = []
+        self.behind: list[bytes] | None = None  # what waits for the rest of a frame that was cut
         self.later: set[asyncio.Task[None]] = set()
 
     def say(self, *frames: bytes) -> None:
-        self.writer.write(b"".join(frames))
+        """Send frames; nothing may come between the two parts of one that was cut."""
+        if self.behind is None:
+            self.writer.write(b"".join(frames))
+        else:
+            self.behind += frames
 
     def answer(self, rating: dict[str, Any], ways: Counter[str]) -> None:
         """Answer a rating in a way drawn by lot, and count the way."""
@@ -129,8 +134,12 @@ class Connection:
     def cut_in_two(self, rating: dict[str, Any]) -> None:
         whole = frame(ack(rating))
         place = self.lots.randrange(len(whole))
+        if self.behind is not None:  # one at a time
+            self.say(whole)
+            return
         self.say(whole[:place])
-        self.after(0.01, whole[place:])
+        self.behind = []
+        self.after(0.01, whole[place:], ends_cut=True)
 
     def behind_a_push(self, rating: dict[str, Any]) -> None:
         self.say(frame(b'{"type":"news"}'), frame(b"", _PING), frame(ack(rating)))
@@ -148,13 +157,16 @@ class Connection:
         """Answer behind the next rating's answer."""
         self.held.append(ack(rating))
 
-    def after(self, delay_s: float, data: bytes) -> None:
-        task = asyncio.get_running_loop().create_task(self._say_after(delay_s, data))
+    def after(self, delay_s: float, data: bytes, *, ends_cut: bool = False) -> None:
+        task = asyncio.get_running_loop().create_task(self._say_after(delay_s, data, ends_cut))
         self.later.add(task)
         task.add_done_callback(self.later.discard)
 
-    async def _say_after(self, delay_s: float, data: bytes) -> None:
+    async def _say_after(self, delay_s: float, data: bytes, ends_cut: bool) -> None:
         await asyncio.sleep(delay_s)
+        if ends_cut and self.behind is not None:
+            data += b"".join(self.behind)
+            self.behind = None
         self.say(data)
 
     # -- no acks ---------------------------------------------------------------------------------
