@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Case:
     """How a class is produced.
 
     Attributes:
-        options: of Locust, beside the target; ``{…}`` as in ``_places``.
+        options: of Locust, beside the target; ``{…}`` as :func:`produce` fills them.
         server: options of the embedded server; None: none is started.
         around: a shell's lines before Locust, in a network namespace of its own; None: without one.
         file: the locustfile.
@@ -54,7 +54,6 @@ class Case:
     file: str = RATING
     words: str = ""
     seen: Callable[[Run], str] | None = None
-    prelude: tuple[str, ...] = field(default=())
 
 
 _LOOPBACK = "ip link set lo up"
@@ -245,7 +244,7 @@ def _shown(case: Case) -> str:
     if case.words:
         return case.words
     options = case.options.format(full="PORT", crl="crl.pem", plain="http://127.0.0.1:8443")
-    parts = [f"`serve {case.server}`".replace(" `", "`")] if case.server is not None else []
+    parts = [f"`serve {case.server}`"] if case.server else []
     if options:
         parts.append(f"`{options}`")
     return ", ".join(parts)

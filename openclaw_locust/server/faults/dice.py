@@ -44,10 +44,6 @@ class FaultDice:
         self.struck: Counter[str] = Counter() if struck is None else struck
         self.struck.update({fault.name: 0 for fault in self._faults})
 
-    def __bool__(self) -> bool:
-        """Whether there is any fault that could strike."""
-        return bool(self._faults)
-
     def throw(self) -> str | None:
         """Return the name of the fault that strikes at this occasion, or None."""
         now_s = self._clock.elapsed_s()
