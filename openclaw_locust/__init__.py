@@ -18,14 +18,24 @@ if TYPE_CHECKING:
     from openclaw_locust.failures import Failure
     from openclaw_locust.rating.messages import Answer, Rating
     from openclaw_locust.users.exchange import Outcome
+    from openclaw_locust.users.handshake_user import HandshakeUser
     from openclaw_locust.users.rating_user import RatingUser
     from openclaw_locust.users.websocket_user import WebSocketUser
 
-__all__ = ["Answer", "Failure", "Outcome", "Rating", "RatingUser", "WebSocketUser"]
+__all__ = [
+    "Answer",
+    "Failure",
+    "HandshakeUser",
+    "Outcome",
+    "Rating",
+    "RatingUser",
+    "WebSocketUser",
+]
 
 _HOMES = {
     "Answer": "openclaw_locust.rating.messages",
     "Failure": "openclaw_locust.failures",
+    "HandshakeUser": "openclaw_locust.users.handshake_user",
     "Outcome": "openclaw_locust.users.exchange",
     "Rating": "openclaw_locust.rating.messages",
     "RatingUser": "openclaw_locust.users.rating_user",

@@ -43,7 +43,8 @@ class FailureClass:
 
 _TABLE = """
 gen.fd_limit | generator | This process has no file descriptors left. | Raise the limit (ulimit -n) or spread the users over more workers; the figures of this run say nothing about the server.
-gen.port_exhausted | generator | This machine has no local port left for the target. | Keep connections open longer, add source addresses, or widen net.ipv4.ip_local_port_range.
+gen.port_exhausted | generator | This machine has no local port left for the target. | Let the server close first (--close polite), add addresses (--source-ip), or widen net.ipv4.ip_local_port_range.
+gen.source_ip | generator | An address of --source-ip is not one of this machine, or not of the target's family. | Name addresses that `ip addr` shows, of the family of the target.
 gen.memory | generator | This machine has no memory or socket buffers left. | Run fewer users on each worker.
 gen.local_reject | generator | This machine refused to send: a local firewall, route or permission. | Look at the local firewall, the routes and conntrack.
 gen.stopped | generator | The run was stopped before the ack's time was up. | Nothing is wrong with the server; give the stop more time (--stop-timeout).
@@ -79,6 +80,7 @@ tls.client_cert.expired | settings | Our client certificate has expired. | Renew
 tls.client_cert.revoked | settings | Our client certificate is revoked. | Use another client certificate.
 tls.client_cert.denied | settings | The server knows our client certificate and denies it access. | Check the authorisation of this identity.
 tls.no_common_params | settings | Client and server found no common cipher, group or signature; in TLS 1.2 also a missing client certificate. | Compare --tls-ciphers and --tls-min with the server; give --client-cert if it wants one.
+tls.cipher_not_offered | server | The server takes none of the ciphers that this run requires. | Switch one of --tls-ciphers on in the server, or leave the option out.
 tls.version | settings | Client and server have no TLS version in common. | Lower --tls-min, or raise the server's maximum.
 tls.policy | settings | The server demands stronger security than was offered. | Widen --tls-ciphers, or raise --tls-min.
 tls.protocol | server | A TLS message broke the protocol, or was refused as such. | Look for a middlebox or an implementation bug; often a key that does not belong to its certificate.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openclaw_locust.durations import format_duration, parse_duration
@@ -10,6 +11,7 @@ from openclaw_locust.options import OPTIONS
 from openclaw_locust.sizes import parse_size
 
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
+_NUMBER = re.compile(r"\d{1,3}(\.\d+)?", re.ASCII)
 _LARGEST_COUNT = 2**53  # whole numbers beyond it do not survive every JSON parser (RFC 8259, 6)
 
 
@@ -80,6 +82,21 @@ class OptionValues:
         if not least <= size <= most:
             raise SettingsError(f"{flag} {text!r} is out of bounds; write {least} to {most} bytes")
         return size
+
+    def choice(self, flag: str, known: Sequence[str]) -> str:
+        """Return an option's text, which is one of those that are known."""
+        text = self.text(flag)
+        if text.lower() not in known:
+            raise SettingsError(f"{flag} {text!r} is unknown; write {' or '.join(known)}")
+        return text.lower()
+
+    def share(self, flag: str) -> float:
+        """Return a share from 0 to 1, which is written in percent."""
+        text = self.text(flag)
+        number = text.removesuffix("%").strip()
+        if not _NUMBER.fullmatch(number) or not 0 <= float(number) <= 100:
+            raise SettingsError(f"{flag} {text!r} is no share; write one from 0% to 100%")
+        return float(number) / 100
 
     def count(self, flag: str) -> int:
         """Return a whole number from 1 on."""

@@ -86,7 +86,26 @@ OPTIONS: tuple[Option, ...] = (
         is_local=True,
     ),
     Option("--tls-min", "Lowest TLS version: 1.2 or 1.3.", default="1.2", metavar="VERSION"),
-    Option("--tls-ciphers", "OpenSSL cipher list for TLS 1.2.", metavar="LIST"),
+    Option("--tls-max", "Highest TLS version: 1.2 or 1.3.", default="1.3", metavar="VERSION"),
+    Option(
+        "--tls-ciphers",
+        "Ciphers that are required, colons between: TLS 1.3 suites (TLS_AES_256_GCM_SHA384) and an "
+        "OpenSSL list for TLS 1.2. With suites alone TLS 1.3 is required too.",
+        metavar="LIST",
+    ),
+    Option(
+        "--tls-resume",
+        "Share of the connections that offer a TLS session of an earlier one.",
+        default="0%",
+        metavar="PERCENT",
+    ),
+    Option(
+        "--tls-tickets",
+        "Which sessions are offered: once (a user's own TLS 1.3 tickets, each a single time) or "
+        "shared (one session serves all users, again and again).",
+        default="once",
+        metavar="USE",
+    ),
     Option(
         "--sni",
         "Server name for SNI and for the certificate's verification, in place of the host.",
@@ -96,6 +115,13 @@ OPTIONS: tuple[Option, ...] = (
         "--connect-to",
         "Connect TCP to this address; URL, SNI and verification stay the target's.",
         metavar="HOST:PORT",
+        is_local=True,
+    ),
+    Option(
+        "--source-ip",
+        "Address of this machine to connect from; repeatable, they take turns.",
+        metavar="ADDRESS",
+        kind="list",
         is_local=True,
     ),
     Option(
@@ -167,8 +193,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "--pause",
-        "Pause of a user between two ratings; a class's own wait_time wins.",
-        default="1s",
+        "Pause of a user between two ratings (default: 1s) or handshakes (default: none); a "
+        "class's own wait_time wins.",
         metavar="DURATION",
     ),
     Option(
@@ -211,6 +237,32 @@ OPTIONS: tuple[Option, ...] = (
         "--ack-id.",
         default="1",
         metavar="N",
+    ),
+    Option(
+        "--handshake-mode",
+        "What HandshakeUser does with each connection: upgrade (TLS, HTTP upgrade, close), tls "
+        "(handshake and close), or http (keep it, and GET --http-path again and again).",
+        default="upgrade",
+        metavar="MODE",
+    ),
+    Option(
+        "--http-path",
+        "Path that HandshakeUser asks for in its mode http.",
+        default="/health",
+        metavar="PATH",
+    ),
+    Option(
+        "--connect-rate",
+        "Open model of HandshakeUser: connections per second over all users, or DURATION:RATE for "
+        "each stage; begun on schedule whatever the service does.",
+        metavar="RATE",
+    ),
+    Option(
+        "--close",
+        "How a connection ends: polite (the protocol's own end, and the server closes first) or "
+        "reset (at once).",
+        default="polite",
+        metavar="HOW",
     ),
     Option(
         "--warm-up",

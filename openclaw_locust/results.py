@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from openclaw_locust.files import replace_file
 from openclaw_locust.json_fields import (
@@ -28,11 +28,19 @@ from openclaw_locust.json_fields import (
 )
 from openclaw_locust.judging.reader import parse_thresholds
 from openclaw_locust.measure.series import Series
+from openclaw_locust.tls_results import (
+    Negotiation,
+    Resumption,
+    read_negotiation,
+    read_resumption,
+)
 
 SCHEMA = "openclaw-locust/results"
 VERSION = 1
 """Raised when an old reader would misread a new file; a mere addition, which an old reader may
 pass over, does not raise it."""
+
+Unit = Literal["rating", "connection", "request"]
 
 RESULTS_SUFFIX = "_results.json"
 
@@ -68,6 +76,7 @@ class Model:
         rate: the schedule of the open model, ``500/s`` or its stages.
         arrivals: ``constant`` or ``poisson``; empty in the closed model.
         in_flight: how many ratings may wait for their ack on one connection.
+        unit: what is sent: ``rating``, ``connection`` or ``request``.
         begin_s: when the schedule began, in seconds since the run's begin.
     """
 
@@ -76,6 +85,7 @@ class Model:
     arrivals: Literal["", "constant", "poisson"] = ""
     in_flight: int = 1
     begin_s: float = 0.0
+    unit: Unit = "rating"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,9 @@ class RunFacts:
         hints: lines that say what to do next.
         incomplete: a line for each part of the run that is missing, such as a worker that did not
             answer; empty when nothing is.
-        details: lines about the connections: what was negotiated, who was reached.
+        details: lines about the connections: who was trusted, who was reached.
+        negotiated: what TLS agreed on, and on how many connections, the most frequent first.
+        resumption: what became of TLS sessions that were offered; None when that is no matter.
         model: what decided when a rating was sent.
         warm_up_s: seconds at the run's begin that are in no figure.
         stages: parts of the run that get figures of their own.
@@ -151,6 +163,8 @@ class RunFacts:
     failure: str | None = None
     hints: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
+    negotiated: tuple[Negotiation, ...] = ()
+    resumption: Resumption | None = None
     incomplete: tuple[str, ...] = ()
     model: Model = Model()
     warm_up_s: int = 0
@@ -176,7 +190,7 @@ class RunFacts:
             value = getattr(self, each.name)
             if each.name in _OBJECTS:
                 value = [asdict(item) for item in value]
-            plain[each.name] = asdict(value) if isinstance(value, Model) else value
+            plain[each.name] = asdict(value) if isinstance(value, (Model, Resumption)) else value
         del plain["series"]
         return plain
 
@@ -246,7 +260,7 @@ class RunFacts:
             raise ResultsError(f"{path} {error}") from None
 
 
-_OBJECTS = ("samples", "stages", "generator")
+_OBJECTS = ("samples", "stages", "generator", "negotiated")
 _LINES = ("notes", "goal", "hints", "details", "incomplete", "invalid")
 _SEQUENCES = (*_OBJECTS, *_LINES, "thresholds")
 
@@ -265,6 +279,8 @@ def _read_fields(content: dict[str, Any]) -> dict[str, Any]:
         "settings": take_texts(content, "settings"),
         **{name: take_lines(content, name) for name in _LINES},
         "samples": take_objects(content, "samples", _read_sample),
+        "negotiated": take_objects(content, "negotiated", read_negotiation),
+        "resumption": read_resumption(take(content, "resumption", (dict, type(None)), None)),
         "failure": take_line(content, "failure"),
         "model": _read_model(take(content, "model", dict, {})),
         "warm_up_s": take_count(content, "warm_up_s", 0),
@@ -304,7 +320,11 @@ def _read_model(content: dict[str, Any]) -> Model:
     arrivals = take(content, "arrivals", str, "")
     if arrivals not in ("", "constant", "poisson"):
         raise FieldError('has a field "arrivals" that is neither "constant" nor "poisson"')
+    unit = take(content, "unit", str, "rating")
+    if unit not in get_args(Unit):
+        raise FieldError('has a field "unit" that is none of ' + ", ".join(get_args(Unit)))
     return Model(
+        unit=unit,
         kind=kind,
         rate=take(content, "rate", str, ""),
         arrivals=arrivals,

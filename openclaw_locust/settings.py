@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from openclaw_locust.judging.reader import parse_thresholds
@@ -26,12 +25,14 @@ from openclaw_locust.rating.messages import (
     parse_ack_match,
 )
 from openclaw_locust.redact import MASK, mask_header, mask_url
+from openclaw_locust.tls_settings import read_tls
 from openclaw_locust.wire.proxy import Proxy, parse_proxy
-from openclaw_locust.wire.target import Target, ascii_host, parse_address, parse_target
-from openclaw_locust.wire.tls import Identity, TlsProfile, find_identities
+from openclaw_locust.wire.target import Target, parse_address, parse_target
+from openclaw_locust.wire.tls import TlsProfile, split_ciphers
 from openclaw_locust.wire.upgrade import check_subprotocols, parse_header
 
 _LARGEST_MESSAGE = 1 << 30
+_SCHEDULES = ("--arrival-rate", "--arrival-stages", "--connect-rate")
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -57,9 +58,18 @@ class Settings:
         max_message_bytes: the largest message that is accepted from the service.
         ack_matches: what an ack looks like.
         ack_id: the member that carries the id, or None.
+        pause_s: the pause of a user; None: its class's own.
         connection_lifetime_s, messages_per_connection: limits of a connection; None: keep it.
         stages: the users over time, or None.
         arrivals: the schedule of the open model, or None: the closed model.
+        paces_connections: whether that schedule is of connections.
+        handshake_mode: what :class:`~openclaw_locust.HandshakeUser` does: ``upgrade``, ``tls`` or
+            ``http``.
+        http_path: what it asks for in the mode ``http``.
+        tls_resume: the share of connections that offer a session, from 0 to 1.
+        share_tickets: whether one session serves all users.
+        close: how a connection ends: ``polite`` or ``reset``.
+        source_ips: the addresses to connect from; none: the kernel chooses.
         in_flight: how many ratings of one connection may wait for their acks at a time.
         warm_up_s: whole seconds at the run's begin that are in no figure.
         thresholds: what was given with ``--threshold``.
@@ -79,12 +89,19 @@ class Settings:
     max_message_bytes: int
     ack_matches: tuple[AckMatch, ...]
     ack_id: str | None
-    pause_s: float
+    pause_s: float | None
     connection_lifetime_s: float | None
     messages_per_connection: int | None
     item_max: int
     stages: Stages | None
     arrivals: ArrivalPlan | None
+    paces_connections: bool
+    handshake_mode: str
+    http_path: str
+    tls_resume: float
+    share_tickets: bool
+    close: str
+    source_ips: tuple[str, ...]
     in_flight: int
     warm_up_s: int
     thresholds: tuple[str, ...]
@@ -93,7 +110,7 @@ class Settings:
 
     @property
     def is_open_model(self) -> bool:
-        """Whether a schedule says when ratings are sent, and not their acks."""
+        """Whether a schedule says when to send, and not the answers."""
         return self.arrivals is not None
 
 
@@ -135,7 +152,7 @@ def _read(values: OptionValues, host: str | None) -> Settings:
     proxy = values.text("--proxy")
     return Settings(
         target=parse_target(host),
-        tls=_read_tls(values),
+        tls=read_tls(values),
         connect_to=parse_address(connect_to, "--connect-to") if connect_to else None,
         proxy=parse_proxy(proxy) if proxy else None,
         headers=_read_headers(values),
@@ -146,17 +163,24 @@ def _read(values: OptionValues, host: str | None) -> Settings:
         max_message_bytes=values.size("--max-message", 1, _LARGEST_MESSAGE),
         ack_matches=tuple(parse_ack_match(text) for text in matches),
         ack_id=None if ack_id.lower() in ("none", "") else ack_id,
-        pause_s=values.duration("--pause", zero=True),
+        pause_s=values.duration("--pause", zero=True) if values.text("--pause") else None,
         connection_lifetime_s=values.optional_duration("--connection-lifetime"),
         messages_per_connection=values.optional_count("--messages-per-connection"),
         item_max=values.count("--item-max"),
         stages=_read_stages(values.text("--stages")),
         arrivals=_read_arrivals(values),
+        paces_connections=bool(values.text("--connect-rate")),
+        handshake_mode=values.choice("--handshake-mode", ("upgrade", "tls", "http")),
+        http_path=_read_http_path(values.text("--http-path")),
+        tls_resume=values.share("--tls-resume"),
+        share_tickets=values.choice("--tls-tickets", ("once", "shared")) == "shared",
+        close=values.choice("--close", ("polite", "reset")),
+        source_ips=tuple(values.many("--source-ip")),
         in_flight=_read_in_flight(values),
         warm_up_s=math.ceil(values.duration("--warm-up", zero=True)),
         thresholds=_read_thresholds(values),
         shown=_shown(values),
-        warnings=tuple(_warnings(proxy)),
+        warnings=tuple(_warnings(values)),
     )
 
 
@@ -170,26 +194,27 @@ def _read_stages(text: str) -> Stages | None:
 
 
 def _read_arrivals(values: OptionValues) -> ArrivalPlan | None:
-    rate, stages, kind = map(values.text, ("--arrival-rate", "--arrival-stages", "--arrivals"))
-    spacing = next((known for known in KINDS if known == kind.lower()), None)
-    if spacing is None:
-        raise SettingsError(f"--arrivals {kind!r} is unknown; write {' or '.join(KINDS)}")
-    if not rate and not stages:
+    flags = [flag for flag in _SCHEDULES if values.text(flag)]
+    chosen = values.choice("--arrivals", KINDS)
+    spacing = next(kind for kind in KINDS if kind == chosen)
+    if not flags:
         if values.is_given("--arrivals"):
-            raise SettingsError("--arrivals is about the open model; give --arrival-rate too")
+            raise SettingsError(
+                "--arrivals is about the open model; give --arrival-rate or --connect-rate too"
+            )
         return None
-    if rate and stages:
-        raise SettingsError(
-            "--arrival-rate and --arrival-stages contradict each other; give one of them"
-        )
+    if len(flags) > 1:
+        raise SettingsError(f"{' and '.join(flags)} contradict each other; give one of them")
     if values.is_given("--pause"):
         raise SettingsError(
-            "--pause and an arrival rate contradict each other: in the open model the schedule "
+            "--pause and a schedule contradict each other: in the open model the schedule "
             "says when to send; leave --pause out"
         )
-    flag = "--arrival-rate" if rate else "--arrival-stages"
+    flag = flags[0]
+    text = values.text(flag)
+    has_stages = flag == "--arrival-stages" or (flag == "--connect-rate" and ":" in text)
     try:
-        profile = parse_rate_profile(rate) if rate else parse_rate_stages(stages)
+        profile = parse_rate_stages(text) if has_stages else parse_rate_profile(text)
     except ValueError as error:
         raise SettingsError(f"{flag}: {error}") from None
     return ArrivalPlan(profile, spacing)
@@ -211,71 +236,10 @@ def _read_thresholds(values: OptionValues) -> tuple[str, ...]:
     return given
 
 
-def _read_tls(values: OptionValues) -> TlsProfile:
-    ca, insecure = values.text("--tls-ca"), values.switch("--insecure")
-    crl = values.text("--tls-crl")
-    if crl and insecure:
-        raise SettingsError("--insecure and --tls-crl contradict each other; give one of them")
-    if ca and insecure:
-        raise SettingsError("--insecure and --tls-ca contradict each other; give one of them")
-    sni = values.text("--sni")
-    version = values.text("--tls-min")
-    if version not in ("1.2", "1.3"):
-        raise SettingsError(f"--tls-min {version!r} is no supported version; write 1.2 or 1.3")
-    return TlsProfile(
-        ca=_path("--tls-ca", ca) if ca else None,
-        crl=_path("--tls-crl", crl) if crl else None,
-        verify=not insecure,
-        min_version=version,
-        ciphers=values.text("--tls-ciphers") or None,
-        server_name=_server_name(sni) if sni else None,
-        identities=_read_identities(values),
-        key_passphrase=values.text("--client-key-passphrase") or None,
-    )
-
-
-def _read_identities(values: OptionValues) -> tuple[Identity, ...]:
-    cert, key = values.text("--client-cert"), values.text("--client-key")
-    folder = values.text("--client-certs")
-    if folder:
-        if cert or key:
-            raise SettingsError(
-                "--client-certs and --client-cert contradict each other; give one of them"
-            )
-        return find_identities(_path("--client-certs", folder))
-    if key and not cert:
-        raise SettingsError("--client-key without --client-cert; give the certificate too")
-    if not cert:
-        return ()
-    cert_path = _path("--client-cert", cert)
-    if not key and _lacks_key(cert_path):
-        raise SettingsError(f"--client-cert {cert!r} has no key in it; give --client-key too")
-    return (Identity(cert_path, _path("--client-key", key) if key else cert_path),)
-
-
-def _server_name(text: str) -> str:
-    try:
-        return ascii_host(text, text).removesuffix(".")
-    except ValueError:
-        raise SettingsError(
-            f"--sni {text!r} is not a host name; write it like rating.example.com"
-        ) from None
-
-
-def _path(flag: str, text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise SettingsError(f"{flag} {text!r}: there is no such home; write the path out") from None
-
-
-def _lacks_key(cert: Path) -> bool:
-    """Say whether a PEM file has no key; what cannot be read or is no PEM is judged with TLS."""
-    try:
-        text = cert.read_bytes()
-    except OSError:
-        return False
-    return b"-----BEGIN " in text and b"PRIVATE KEY-----" not in text
+def _read_http_path(text: str) -> str:
+    if not text.startswith("/") or "#" in text:
+        raise SettingsError(f"--http-path {text!r} is no path; write it like /health")
+    return parse_target(f"wss://host{text}").resource
 
 
 def _read_headers(values: OptionValues) -> tuple[tuple[str, str], ...]:
@@ -307,8 +271,13 @@ def _shown(values: OptionValues) -> dict[str, str]:
     return shown
 
 
-def _warnings(proxy: str) -> list[str]:
+def _warnings(values: OptionValues) -> Iterator[str]:
     variable = next((name for name in _PROXY_VARIABLES if os.environ.get(name)), None)
-    if variable is None or proxy:
-        return []
-    return [f"{variable} is set and not used; give --proxy to go through a proxy"]
+    if variable is not None and not values.text("--proxy"):
+        yield f"{variable} is set and not used; give --proxy to go through a proxy"
+    ciphers = values.text("--tls-ciphers")
+    if ciphers and not split_ciphers(ciphers)[0] and values.text("--tls-max") == "1.3":
+        yield (
+            "--tls-ciphers has no suite of TLS 1.3, so its suites are as they were; add some, or "
+            "--tls-max 1.2"
+        )

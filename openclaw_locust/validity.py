@@ -24,7 +24,7 @@ from openclaw_locust.failures import CLASSES
 from openclaw_locust.judging.thresholds import Threshold, defaults_of
 from openclaw_locust.measure.generator import GeneratorSummary
 from openclaw_locust.measure.histogram import Histogram
-from openclaw_locust.measure.recorder import ACK, CONNECT, LOOP, PACE
+from openclaw_locust.measure.recorder import ACK, CONNECT, HANDSHAKE, HTTP, LOOP, PACE
 from openclaw_locust.measure.series import Window
 from openclaw_locust.results import GeneratorReport
 
@@ -66,17 +66,21 @@ def judge_generator(
 
 
 def _limits_ms(thresholds: Iterable[Threshold]) -> dict[float, float]:
-    """Return the acks' smallest limit at each percentile; the article's where there is none."""
+    """Return the smallest limit of an answer at each percentile; the article's without one."""
     limits = {each.percent: each.limit for each in defaults_of(ACK) if each.percent is not None}
     for each in thresholds:
-        if each.metric == ACK and each.percent in limits and each.op in ("<", "<="):
+        if (
+            each.metric in (ACK, HTTP, HANDSHAKE)
+            and each.percent in limits
+            and each.op in ("<", "<=")
+        ):
             limits[each.percent] = min(limits[each.percent], each.limit)
     return limits
 
 
 def _measured(window: Window) -> Histogram:
-    """Return what the lag is held against: the acks; without any, the connects."""
-    for metric in (ACK, CONNECT):
+    """Return what the lag is held against: the acks; without any, what else was done."""
+    for metric in (ACK, HTTP, HANDSHAKE, CONNECT):
         whole = Histogram()
         for name in window.names(metric):
             whole.merge(window.histograms[metric, name])
@@ -171,7 +175,13 @@ def _percentiles(name: str, histogram: Histogram) -> dict[str, float | None]:
     return figures
 
 
-_LOCAL = ("gen.fd_limit", "gen.port_exhausted", "gen.memory", "gen.local_reject")
+_LOCAL = (
+    "gen.fd_limit",
+    "gen.port_exhausted",
+    "gen.source_ip",
+    "gen.memory",
+    "gen.local_reject",
+)
 
 
 def local_failures(window: Window) -> list[str]:

@@ -19,6 +19,8 @@ from openclaw_locust.rating.messages import RatingLanguage
 from openclaw_locust.settings import Settings, read_settings
 from openclaw_locust.wire.addresses import AddressBook
 from openclaw_locust.wire.connection import Endpoint
+from openclaw_locust.wire.sessions import Resumption
+from openclaw_locust.wire.sources import Sources
 from openclaw_locust.wire.target import join_address
 from openclaw_locust.wire.tcp import now_ns
 from openclaw_locust.wire.tls import TlsContexts
@@ -44,6 +46,7 @@ class Workload:
         language: the rating language that the options describe.
         ack_timeout_ns: the time that an answer has.
         close_timeout_ns: the time that the answer to a close frame has: as long, within bounds.
+        resumption: which connections offer a TLS session.
         records: this process's records.
         recorder: this process's part of the time series.
         pacer: the schedule of the open model; None in the closed one.
@@ -73,6 +76,7 @@ class Workload:
         self.language = RatingLanguage(settings.ack_matches, settings.ack_id)
         self.ack_timeout_ns = int(settings.ack_timeout_s * 1e9)
         self.close_timeout_ns = min(max(self.ack_timeout_ns, _CLOSE_LEAST_NS), _CLOSE_MOST_NS)
+        self.resumption = Resumption(settings.tls_resume, is_shared=settings.share_tickets)
         self.records = Records()
         self.recorder = Recorder(now_ns() if zero_ns is None else zero_ns)
         self.pacer: Pacer | None = None
@@ -123,7 +127,8 @@ def _endpoint(settings: Settings) -> Endpoint:
         dial=(proxy.host, proxy.port) if proxy else reach,
         proxy=proxy,
         tunnel_to=join_address(*reach),
-        connect_timeout_s=settings.connect_timeout_s,
+        sources=Sources(settings.source_ips),
+        connect_timeout_ns=int(settings.connect_timeout_s * 1e9),
         max_message_bytes=settings.max_message_bytes,
     )
 

@@ -140,7 +140,12 @@ def test_defaults_are_those_of_the_table() -> None:
     assert settings.tls.verify
     assert settings.tls.min_version == "1.2"
     assert (settings.connect_timeout_s, settings.ack_timeout_s) == (10, 5)
-    assert (settings.dns_ttl_s, settings.pause_s, settings.item_max) == (60, 1, 1000)
+    # each user class has a pause of its own
+    assert (settings.dns_ttl_s, settings.pause_s, settings.item_max) == (60, None, 1000)
+    assert (settings.handshake_mode, settings.http_path) == ("upgrade", "/health")
+    assert (settings.tls_resume, settings.share_tickets) == (0, False)
+    assert (settings.close, settings.source_ips) == ("polite", ())
+    assert (settings.tls.min_version, settings.tls.max_version) == ("1.2", "1.3")
     assert (settings.connection_lifetime_s, settings.messages_per_connection) == (None, None)
     assert settings.ack_matches == (parse_ack_match("type=ack"),)
     assert settings.headers == ()
@@ -181,6 +186,34 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"client_certs": "~nobody-here"}, "--client-certs '~nobody-here", "write the path out"),
     ({"client_certs": "/", "client_cert": "x"}, "--client-certs and --client-cert", "give one"),
     ({"tls_min": "1.1"}, "--tls-min '1.1' is no supported version", "write 1.2 or 1.3"),
+    ({"tls_max": "1.4"}, "--tls-max '1.4' is no supported version", "write 1.2 or 1.3"),
+    ({"tls_min": "1.3", "tls_max": "1.2"}, "--tls-min 1.3 and --tls-max 1.2", "no version is left"),
+    (
+        {"tls_max": "1.2", "tls_ciphers": "TLS_AES_256_GCM_SHA384"},
+        "--tls-ciphers has suites of TLS 1.3, which --tls-max 1.2 excludes",
+        "leave one",
+    ),
+    (
+        {"tls_ciphers": "TLS_NONSENSE"},
+        "--tls-ciphers 'TLS_NONSENSE' has a suite",
+        "TLS_AES_256_GCM_SHA384",
+    ),
+    ({"tls_ciphers": "NONSENSE"}, "--tls-ciphers 'NONSENSE' selects no cipher", "ECDHE+AESGCM"),
+    ({"tls_resume": "101%"}, "--tls-resume '101%' is no share", "0% to 100%"),
+    ({"tls_resume": "half"}, "--tls-resume 'half' is no share", "0% to 100%"),
+    ({"tls_tickets": "twice"}, "--tls-tickets 'twice' is unknown", "once or shared"),
+    ({"handshake_mode": "wrk"}, "--handshake-mode 'wrk' is unknown", "upgrade or tls or http"),
+    ({"http_path": "health"}, "--http-path 'health' is no path", "/health"),
+    ({"close": "fin"}, "--close 'fin' is unknown", "polite or reset"),
+    ({"source_ip": ["127.1"]}, "--source-ip '127.1' is no address", "10.0.0.7"),
+    ({"source_ip": ["192.0.2.7"]}, "--source-ip '192.0.2.7' is not an address", "ip addr"),
+    (
+        {"connect_rate": "1/s", "arrival_rate": "1/s"},
+        "--arrival-rate and --connect-rate contradict each other",
+        "give one",
+    ),
+    ({"connect_rate": "fast"}, "--connect-rate: 'fast' is no rate", "500/s"),
+    ({"connect_rate": "10s:fast"}, "--connect-rate: stage '10s:fast'", "500/s"),
     ({"tls_ciphers": "nonsense"}, "--tls-ciphers 'nonsense'", "write an OpenSSL list"),
     ({"sni": "a b"}, "--sni 'a b' is not a host name", "write it like"),
     ({"sni": ".example.com"}, "--sni '.example.com' is not a host name", "write it like"),

@@ -31,7 +31,7 @@ class Relation:
 RELATIONS: dict[str, Relation] = {
     "WS": Relation("UPGRADE", "connections", "lost connections"),
     "STRAY": Relation("ACK", "acks", "answers that belong to no rating that waits"),
-    "UNSENT": Relation("ACK", "planned", "planned ratings that could not be sent"),
+    "UNSENT": Relation("ACK", "planned", "planned sends that could not be made"),
 }
 """The request types that hold failures only, and what they are a share of."""
 

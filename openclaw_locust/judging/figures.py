@@ -9,12 +9,31 @@ from openclaw_locust.measure import recorder as metrics
 from openclaw_locust.measure.histogram import Histogram
 from openclaw_locust.measure.series import Window
 
-METRIC_OF = {"ACK": metrics.ACK, "TLS": metrics.TLS, "UPGRADE": metrics.UPGRADE}
+METRIC_OF = {
+    "ACK": metrics.ACK,
+    "HANDSHAKE": metrics.HANDSHAKE,
+    "HTTP": metrics.HTTP,
+    "TLS": metrics.TLS,
+    "UPGRADE": metrics.UPGRADE,
+}
 """The metric of each request type that has successes; the others hold failures only."""
 
-_PHASES = (metrics.DNS, metrics.TCP, metrics.PROXY, metrics.TLS, metrics.UPGRADE, metrics.CONNECT)
+SENDS = ("ACK", "HANDSHAKE", "HTTP")
+"""The request types that have exactly one request for each send of the ledger."""
+
+_PHASES = (
+    metrics.DNS,
+    metrics.TCP,
+    metrics.PROXY,
+    metrics.TLS,
+    metrics.HELLO,
+    metrics.OWN,
+    metrics.REST,
+    metrics.UPGRADE,
+    metrics.CONNECT,
+)
 _SHARES = (metrics.SERVICE, metrics.LAG)
-_FAILED = tuple(metric + metrics.FAILED for metric in (metrics.ACK, metrics.TLS, metrics.UPGRADE))
+_FAILED = tuple(metric + metrics.FAILED for metric in METRIC_OF.values())
 _PERCENTS = (50.0, 95.0, 99.0, 99.9)
 
 _OUTCOMES = {
@@ -26,7 +45,7 @@ _OUTCOMES = {
     "app.ack.lost_on_close": "lost",
     "gen.stopped": "stopped",
 }
-_ORDER = ("ok", "late", *_OUTCOMES.values(), "other")
+_ORDER = ("ok", "late", *_OUTCOMES.values(), "failed", "other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +144,14 @@ def ledger(window: Window) -> Ledger:
     """Return the ledger of a window."""
     outcomes = dict.fromkeys(_ORDER, 0)
     outcomes["ok"] = sum(
-        window.histograms[metrics.ACK, name].total for name in window.names(metrics.ACK)
+        window.histograms[METRIC_OF[kind], name].total
+        for kind in SENDS
+        for name in window.names(METRIC_OF[kind])
     )
     for (kind, _, class_name), count in window.failures.items():
-        if kind == "ACK":
-            outcomes[_OUTCOMES.get(class_name, "other")] += count
+        if kind in SENDS:
+            others = "other" if kind == "ACK" else "failed"
+            outcomes[_OUTCOMES.get(class_name, others)] += count
     late = window.late
     for outcome in ("timeout", "unrecognised"):
         taken = min(late, outcomes[outcome])

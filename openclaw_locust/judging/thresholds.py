@@ -23,9 +23,12 @@ from openclaw_locust.judging.checks import SHARES, Op
 GRACE_S = 10.0
 """How long ``abort`` waits after the begin when nothing else is said."""
 
-LATENCIES = ("ack", "service", "lag", "connect", "dns", "tcp", "proxy", "tls", "upgrade", "recover")
-FAILING = ("ack", "tls", "upgrade", "ws", "stray", "unsent")
-COUNTED = ("ack", "tls", "upgrade")
+COUNTED = ("ack", "handshake", "http", "tls", "upgrade")
+LATENCIES = (
+    *COUNTED,
+    *("service", "lag", "connect", "dns", "tcp", "proxy", "hello", "own", "rest", "recover"),
+)
+FAILING = (*COUNTED, "ws", "stray", "unsent")
 
 
 @dataclass(frozen=True, slots=True)

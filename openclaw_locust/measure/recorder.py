@@ -24,14 +24,18 @@ FailureKey = tuple[str, str, str]
 
 ACK, SERVICE, LAG, LOOP, PACE = "ack", "service", "lag", "loop", "pace"
 CONNECT, DNS, TCP, PROXY, TLS, UPGRADE = "connect", "dns", "tcp", "proxy", "tls", "upgrade"
-RECOVER = "recover"
+HELLO, OWN, REST = "hello", "own", "rest"
+RECOVER, HANDSHAKE, HTTP = "recover", "handshake", "http"
 """The metrics, all durations: ``ack`` from the intended send to the ack (response time),
 ``service`` from the actual send, ``lag`` from the intended to the actual send; ``connect`` from
-DNS to the 101 and each phase of it; ``recover`` from the loss of a connection until its user has
+DNS to the 101 and each phase of it; ``hello``, ``own`` and ``rest`` together are ``tls``: from the
+ClientHello sent to the ServerHello, our own computing, and all other waiting for the server;
+``handshake`` and ``http`` as ``ack``, for a connection and a request of ``HandshakeUser``;
+``recover`` from the loss of a connection until its user has
 another; by process ``loop``, how late its event loop was, and ``pace``,
 how late its schedule was.
 ``ack`` with :data:`FAILED` behind it is the time that failures took, and is in no percentile of
-``ack``; so with ``tls`` and ``upgrade``."""
+``ack``; so with ``tls``, ``upgrade``, ``handshake`` and ``http``."""
 
 FAILED = ".failed"
 

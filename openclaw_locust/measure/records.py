@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from openclaw_locust.failures import Failure, harmless
+from openclaw_locust.negotiated import Negotiated
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class Records:
     """The records of one run in one process.
 
     Attributes:
-        negotiated: connections by (TLS version, cipher).
+        negotiated: connections by what TLS agreed on.
         addresses: connections by the address reached.
         failures: a sample for each failure class.
         sends: messages sent that an answer was expected for.
@@ -36,9 +37,15 @@ class Records:
         pushes: messages that were no answers.
         unrecognised: the first message that was no answer, as a sample.
         subprotocol_ignored: connections where the server chose none of the offered subprotocols.
+        offered: handshakes that offered a session; how many were resumed is in ``negotiated``.
+        lacking: handshakes that should have offered one and had none: a user's first, say.
+        tickets: session tickets that came, on the connections where they were counted.
+        counted: those connections.
+        retried: handshakes that the server sent back for another key share: one more round trip.
+        unclosed: connections that the server did not close when told the end, in the time it had.
     """
 
-    negotiated: Counter[tuple[str, str]] = field(default_factory=Counter)
+    negotiated: Counter[Negotiated] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
     failures: dict[str, FailureSample] = field(default_factory=dict)
     sends: int = 0
@@ -47,6 +54,12 @@ class Records:
     pushes: int = 0
     unrecognised: str = ""
     subprotocol_ignored: int = 0
+    offered: int = 0
+    lacking: int = 0
+    tickets: int = 0
+    counted: int = 0
+    retried: int = 0
+    unclosed: int = 0
 
     def push(self, words: str) -> None:
         """Count a message that is no answer; the first one is kept as a sample."""
@@ -62,12 +75,12 @@ class Records:
             f"{self.unrecognised} - say how an ack looks with --ack-match PATH=VALUE"
         )
 
-    def connection(self, address: str, tls_version: str, cipher: str) -> None:
-        """Record what one connection attempt reached and negotiated; empty: it did not."""
+    def connection(self, address: str, negotiated: Negotiated | None) -> None:
+        """Record what one connection attempt reached and negotiated, as far as it came."""
         if address:
             self.addresses[address] += 1
-        if tls_version:
-            self.negotiated[tls_version, cipher] += 1
+        if negotiated is not None:
+            self.negotiated[negotiated] += 1
 
     def failure(self, failure: Failure) -> None:
         """Keep the words of a failure as its class's sample."""
@@ -105,12 +118,24 @@ class Records:
         """Return the records that :meth:`to_plain` made; an empty dict gives empty records."""
         records = cls(**{name: plain[name] for name in _COUNTERS if name in plain})
         records.unrecognised = plain.get("unrecognised", "")
-        for tls_version, cipher, count in plain.get("negotiated", []):
-            records.negotiated[tls_version, cipher] = count
+        for *facts, count in plain.get("negotiated", []):
+            records.negotiated[Negotiated(*facts)] = count
         records.addresses.update(plain.get("addresses", {}))
         for name, seen in plain.get("failures", {}).items():
             records.failures[name] = FailureSample(**seen)
         return records
 
 
-_COUNTERS = ("sends", "acks", "late_acks", "pushes", "subprotocol_ignored")
+_COUNTERS = (
+    "sends",
+    "acks",
+    "late_acks",
+    "pushes",
+    "subprotocol_ignored",
+    "offered",
+    "lacking",
+    "tickets",
+    "counted",
+    "retried",
+    "unclosed",
+)

@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING
 from openclaw_locust.failures import CLASSES
 from openclaw_locust.files import replace_file
 from openclaw_locust.report import wording
+from openclaw_locust.report.handshakes import (
+    negotiated_line,
+    negotiated_table,
+    parts_note,
+    resumption_lines,
+)
 from openclaw_locust.report.marks import FigureTable, percentile_table
 from openclaw_locust.report.numbers import format_count, format_share
 from openclaw_locust.report.sections import (
@@ -72,11 +78,16 @@ def to_markdown(report: Report) -> str:
         if table := _errors(report, kind):
             parts += [f"## {title}", table]
     parts += _section("Stages", "Stage", stages_table(report), "Milliseconds.")
-    parts += _section("Phases", "Phase", phases_table(report), _PHASES_LEGEND)
+    phases = phases_table(report)
+    parts += [*_section("Phases", "Phase", phases, _PHASES_LEGEND), escape(parts_note(phases))]
+    parts += _section("Negotiated", "TLS", negotiated_table(report))
+    if lines := resumption_lines(report):
+        parts += ["## Resumption", _list(map(escape, lines))]
     if lines := generator_lines(report):
         parts += ["## Generator", _list(map(escape, lines))]
     if facts and facts.details:
-        parts += ["## Connections", _list(map(escape, facts.details))]
+        lines = [*facts.details, negotiated_line(report)]
+        parts += ["## Connections", _list(map(escape, filter(None, lines)))]
     if report.problems:
         parts += ["## Problems with what was read", _list(map(escape, report.problems))]
     if facts and facts.hints:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_locust.failures import printable
 from openclaw_locust.report import wording
+from openclaw_locust.report.handshakes import PARTS
 from openclaw_locust.report.marks import (
     Cell,
     Column,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 CONNECTION_PHASES = ("DNS", "TCP", "PROXY", "TLS", "UPGRADE")
 """The phases that make a connection, in their order."""
 
-_WHOLES = (CONNECTION_PHASES, ("SERVICE", "LAG"))
+_WHOLES = (CONNECTION_PHASES, PARTS, ("SERVICE", "LAG"))
 """Phases of which each has a share in the time of all of them."""
 
 _EXTRA = "STRAY"
@@ -106,6 +107,9 @@ def phases_line(report: Report) -> str:
     """Return the phases of a connection in one line; empty when there is more to say than that."""
     phases = report.measured.phases if report.measured else ()
     plain = (*CONNECTION_PHASES, "CONNECT")
+    if report.facts and "HANDSHAKE" in report.facts.goal:
+        return ""
+    phases = tuple(row for row in phases if row.type not in PARTS)
     if len({row.name for row in phases}) != 1 or any(row.type not in plain for row in phases):
         return ""
     if report.verdict.status != "passed":

@@ -14,7 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from openclaw_locust.report import sections, wording
+from openclaw_locust.report import handshakes, sections, wording
 from openclaw_locust.report.numbers import THIN_SPACE
 from openclaw_locust.report.terminal_tables import error_blocks, figure_lines, percentiles_block
 from openclaw_locust.streams import drop_output
@@ -102,9 +102,13 @@ def _blocks(report: Report, width: int) -> Iterable[RenderableType]:
     goal = facts.goal if facts else ()
     yield from _figures("Stages", sections.stages_table(report, goal), width)
     if not sections.phases_line(report):
-        yield from _figures("Phases in ms", sections.phases_table(report), width)
+        yield from _phases(report, width)
+    yield from _figures("Negotiated", handshakes.negotiated_table(report), width)
+    if lines := handshakes.resumption_lines(report):
+        yield _list("Resumption", lines)
     if facts and facts.details:
-        yield _list("Connections", facts.details)
+        common = handshakes.negotiated_line(report)
+        yield _list("Connections", [*facts.details, *([common] if common else [])])
     if report.problems:
         yield _list("Problems with what was read", report.problems)
     if facts and facts.hints:
@@ -143,6 +147,13 @@ def _accounts(report: Report) -> Iterable[RenderableType]:
 def _figures(title: str, table: FigureTable, width: int) -> Iterable[RenderableType]:
     if table.rows:
         yield Group(Text(title, style="bold"), *figure_lines(table, width))
+
+
+def _phases(report: Report, width: int) -> Iterable[RenderableType]:
+    table = sections.phases_table(report)
+    if table.rows:
+        note = [Text(line, style="dim") for line in [handshakes.parts_note(table)] if line]
+        yield Group(Text("Phases in ms", style="bold"), *figure_lines(table, width), *note)
 
 
 def _list(title: str, lines: Iterable[str]) -> RenderableType:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from openclaw_locust.durations import format_duration
 from openclaw_locust.failures import printable
 from openclaw_locust.judging.checks import RELATIONS, SHARES, Check, Of, Op
+from openclaw_locust.judging.figures import SENDS
 from openclaw_locust.report.numbers import (
     THIN_SPACE,
     format_count,
@@ -19,6 +20,7 @@ from openclaw_locust.verdict import LATENCY_METRICS, LIMITS
 
 if TYPE_CHECKING:
     from openclaw_locust.report.build import Report
+    from openclaw_locust.results import Unit
 
 LABEL_LENGTH = 80
 """How much of a row's name a sentence shows."""
@@ -30,7 +32,7 @@ _WHOLES: dict[Of, str] = {
     "requests": "requests",
     "connections": "connections",
     "acks": "acks",
-    "planned": "planned ratings",
+    "planned": "planned sends",
 }
 
 _NOT: dict[Op, str] = {
@@ -43,7 +45,11 @@ _NOT: dict[Op, str] = {
 ERROR_KINDS = {"fault": "Errors", "refusal": "Refusals"}
 """The kinds of the error table with their headings; a refusal is the no of a service that works."""
 
-CLOSED = "closed model: each user waits for its ack before its next rating"
+CLOSED: dict[Unit, str] = {
+    "rating": "closed model: each user waits for its ack before its next rating",
+    "connection": "closed model: each user ends its connection before its next",
+    "request": "closed model: each user waits for its answer before its next request",
+}
 
 CLOSED_P99 = (
     "P99 in the closed model: a stall of the server also stops the senders, so it does not show "
@@ -91,10 +97,13 @@ def model(report: Report) -> str:
         return ""
     known = report.facts.model
     if known.kind == "closed":
-        return CLOSED
+        return CLOSED[known.unit]
+    what = f"arrivals, up to {known.in_flight} in flight per connection; response time"
+    if known.unit != "rating":
+        what = f"arrivals of {known.unit}s, one at a time for each user; their time"
+    send = "begin" if known.unit == "connection" else "send"
     return one_line(
-        f"open model: {known.rate} {known.arrivals} arrivals, up to {known.in_flight} in flight "
-        "per connection; response time counts from the intended send"
+        f"open model: {known.rate} {known.arrivals} {what} counts from the intended {send}"
     )
 
 
@@ -103,9 +112,10 @@ def excluded(report: Report) -> str:
     facts, found = report.facts, report.measured
     if facts is None or found is None or not facts.warm_up_s:
         return ""
+    sends = _plural(found.excluded_sends, facts.model.unit)
     return (
-        f"the first {facts.warm_up_s} s (warm-up) are excluded from every figure: "
-        f"{_plural(found.excluded_sends, 'rating')}; Locust's own tables and CSV hold them too"
+        f"the first {facts.warm_up_s} s (warm-up) are excluded from every figure: {sends}; "
+        "Locust's own tables and CSV hold them too"
     )
 
 
@@ -216,7 +226,7 @@ def footnotes(report: Report) -> list[str]:
         if name in found
     ]
     facts = report.facts
-    has_acks = "ACK" in report.percentiles["type"].tolist()
+    has_acks = bool(set(SENDS) & set(report.percentiles["type"]))
     if facts is not None and facts.model.kind == "closed" and has_acks:
         notes.append(CLOSED_P99)
     return notes

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from openclaw_locust.failures import CLASSES
+from openclaw_locust.judging.figures import METRIC_OF, SENDS
 from openclaw_locust.measure import recorder as metrics
 from openclaw_locust.measure.records import Records
 from openclaw_locust.measure.series import Window
@@ -22,15 +23,16 @@ def early_word(window: Window, records: Records) -> str | None:
         records: the samples of the same run.
     """
     if not window.names(metrics.CONNECT):
-        return _word("connection", ("TLS", "UPGRADE"), window, records)
-    if not window.names(metrics.ACK):
-        return _word("ack", ("ACK",), window, records)
+        return _word("connection", ("TLS", "UPGRADE", "HANDSHAKE"), window, records)
+    if not has_worked(window):
+        what = "ack" if window.failed("ACK") else "answer"
+        return _word(what, SENDS, window, records)
     return None
 
 
 def has_worked(window: Window) -> bool:
     """Whether there was a success, so that there is nothing to be said any more."""
-    return bool(window.names(metrics.ACK))
+    return any(window.names(METRIC_OF[kind]) for kind in SENDS)
 
 
 def _word(what: str, kinds: tuple[str, ...], window: Window, records: Records) -> str | None:

@@ -7,7 +7,7 @@ from locust.runners import WorkerRunner
 
 from openclaw_locust.judging.reader import effective
 from openclaw_locust.judging.thresholds import Threshold
-from openclaw_locust.users.request_events import ACK, TLS, UPGRADE
+from openclaw_locust.users.request_events import ACK, HANDSHAKE, HTTP, TLS, UPGRADE
 from openclaw_locust.users.target_user import TargetUser
 from openclaw_locust.workload import Workload
 
@@ -20,7 +20,7 @@ def goal_of(environment: Environment) -> tuple[str, ...]:
 
 def thresholds_of(environment: Environment, workload: Workload) -> tuple[Threshold, ...]:
     """Return what the run is judged by: the given thresholds, and the defaults of its metrics."""
-    types = {UPGRADE, *goal_of(environment)} & {ACK, UPGRADE}
+    types = {UPGRADE, *goal_of(environment)} & {ACK, HANDSHAKE, HTTP, UPGRADE}
     if workload.settings.target.secure:
         types.add(TLS)
     return effective(workload.settings.thresholds, {kind.lower() for kind in types})

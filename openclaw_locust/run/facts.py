@@ -16,8 +16,9 @@ from openclaw_locust.durations import parse_duration
 from openclaw_locust.judging.thresholds import Threshold
 from openclaw_locust.measure.records import Records
 from openclaw_locust.measure.series import Series
-from openclaw_locust.results import GeneratorReport, Model, RunFacts, Sample, Stage
+from openclaw_locust.results import GeneratorReport, Model, RunFacts, Sample, Stage, Unit
 from openclaw_locust.settings import Settings
+from openclaw_locust.tls_results import Negotiation, Resumption
 from openclaw_locust.workload import Workload
 
 _TLS_FLAGS = ("--tls-ca", "--client-cert", "--client-certs", "--tls-ciphers", "--sni", "--insecure")
@@ -97,6 +98,7 @@ def gather_facts(
     shown = {**load, **settings.shown}
     if is_demo:
         shown.pop("--tls-ca", None)  # the server's own, gone by now
+    unit = _unit(settings, goal)
     if records.sends:
         notes.append(f"ratings are writes: this run sent {records.sends} to the target")
     return RunFacts(
@@ -114,10 +116,14 @@ def gather_facts(
         goal=goal,
         samples=_samples(records),
         hints=tuple(_hints(settings, records)),
-        details=(*workers, *_details(workload, server_counts)),
-        incomplete=(*gaps, *_cut_short(records)),
+        details=(*workers, *_details(workload, server_counts, unit)),
+        negotiated=tuple(
+            Negotiation(count, *each) for each, count in records.negotiated.most_common()
+        ),
+        resumption=_resumption(settings, records),
+        incomplete=(*gaps, *_cut_short(records, unit)),
         failure=failure,
-        model=_model(settings, measured.begin_s),
+        model=_model(settings, measured.begin_s, unit),
         warm_up_s=settings.warm_up_s,
         stages=tuple(_stages(settings, measured.begin_s)),
         thresholds=tuple(map(str, measured.thresholds)),
@@ -129,10 +135,31 @@ def gather_facts(
     )
 
 
-def _model(settings: Settings, begin_s: float | None) -> Model:
+def _unit(settings: Settings, goal: tuple[str, ...]) -> Unit:
+    """Return what the run sends."""
+    if "HANDSHAKE" not in goal:
+        return "rating"
+    return "request" if settings.handshake_mode == "http" else "connection"
+
+
+def _resumption(settings: Settings, records: Records) -> Resumption | None:
+    if not (settings.tls_resume or records.offered or records.counted):
+        return None
+    return Resumption(
+        asked=settings.tls_resume,
+        offered=records.offered,
+        accepted=sum(count for each, count in records.negotiated.items() if each.resumed),
+        lacking=records.lacking,
+        tickets=records.tickets if records.counted else None,
+        connections=records.counted,
+    )
+
+
+def _model(settings: Settings, begin_s: float | None, unit: Unit) -> Model:
     if settings.arrivals is None:
-        return Model(in_flight=settings.in_flight)
+        return Model(in_flight=settings.in_flight, unit=unit)
     return Model(
+        unit=unit,
         kind="open",
         rate=str(settings.arrivals.profile),
         arrivals=settings.arrivals.kind,
@@ -158,12 +185,13 @@ def _spans(stages: str, start_s: float) -> Iterator[Stage]:
         start_s = end_s
 
 
-def _cut_short(records: Records) -> list[str]:
+def _cut_short(records: Records, unit: Unit) -> list[str]:
     stopped = records.failures.get("gen.stopped")
     if stopped is None:
         return []
-    ratings = _count(stopped.count, "rating")
-    return [f"{ratings} still waited for an ack when the run was told to stop at once"]
+    awaited = "an ack" if unit == "rating" else "its end" if stopped.count == 1 else "their end"
+    sends = _count(stopped.count, unit)
+    return [f"{sends} still waited for {awaited} when the run was told to stop at once"]
 
 
 def _samples(records: Records) -> tuple[Sample, ...]:
@@ -172,18 +200,23 @@ def _samples(records: Records) -> tuple[Sample, ...]:
     )
 
 
-def _details(workload: Workload, server_counts: dict[str, int]) -> list[str]:
+def _details(workload: Workload, server_counts: dict[str, int], unit: Unit) -> list[str]:
     """Return the lines that say where connections went and where their time went."""
     records = workload.records
     details = []
     if workload.endpoint.tls is not None:
         details.append(f"trust: {workload.endpoint.tls.trust}")
-    for (tls_version, cipher), count in records.negotiated.most_common():
-        details.append(f"{_count(count, 'connection')}: {tls_version}, {cipher}")
     if len(records.addresses) > 1:
         shares = (f"{address} {count}" for address, count in records.addresses.most_common())
         details.append("connections by address: " + ", ".join(shares))
-    if server_counts:
+    if server_counts and unit == "connection":
+        full, resumed = (server_counts.get(f"tls_{kind}", 0) for kind in ("full", "resumed"))
+        ours = sum(count for each, count in records.negotiated.items() if each.resumed)
+        details.append(
+            f"the server's own count: {full} full and {resumed} resumed handshakes; "
+            f"ours: {records.negotiated.total() - ours} and {ours}"
+        )
+    elif server_counts:
         details.append(
             f"the server's own count: {server_counts.get('ratings', 0)} ratings read, "
             f"{server_counts.get('acks', 0)} acks sent; "
@@ -203,6 +236,16 @@ def _hints(settings: Settings, records: Records) -> list[str]:
         )
     if records.pushes and records.acks:
         hints.append(f"{_count(records.pushes, 'message')} were no answers and were passed over")
+    if records.retried:
+        hints.append(
+            f"{_count(records.retried, 'handshake')} took one more round trip, because the server "
+            "takes none of the key shares that come first (HelloRetryRequest, RFC 8446, 4.1.4)"
+        )
+    if records.unclosed:
+        hints.append(
+            f"the server did not end {_count(records.unclosed, 'connection')} in time when told "
+            "the end, so they were reset from here"
+        )
     if records.subprotocol_ignored:
         ignored = _count(records.subprotocol_ignored, "connection")
         hints.append(f"the server chose none of the offered subprotocols on {ignored}")

@@ -34,12 +34,13 @@ from openclaw_locust.distributed.worker import WorkerSide
 from openclaw_locust.measure.histogram import bucketed_ms
 from openclaw_locust.option_values import SettingsError
 from openclaw_locust.options import add_options
-from openclaw_locust.run.capacity import check_machine, check_worker
+from openclaw_locust.run.capacity import check_classes, check_machine, check_worker
 from openclaw_locust.run.csv_files import CsvFiles
 from openclaw_locust.run.demo import DemoError, DemoServer, start_demo
 from openclaw_locust.run.early_end import WORKERS_GONE
 from openclaw_locust.run.end import RunEnd, show_report
 from openclaw_locust.run.environment import (
+    goal_of,
     has_form,
     is_worker,
     one_at_a_time,
@@ -58,6 +59,7 @@ from openclaw_locust.run.shapes import put_in_stages, refuse_contradictions
 from openclaw_locust.run.watch import RunWatch
 from openclaw_locust.run.web_form import guard_form
 from openclaw_locust.streams import flush_or_drop_outputs
+from openclaw_locust.users.request_events import ACK
 from openclaw_locust.workload import Workload, options_of
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ class Plugin:
             settings = workloads.check(
                 environment, self._hosts.target(environment), host_may_follow=has_form(environment)
             )
+            check_classes(environment, settings)
             put_in_stages(environment, settings.stages)
             if not has_form(environment):  # else the form says how many users
                 check_machine(options_of(environment), settings)
@@ -151,7 +154,8 @@ class Plugin:
         )
         for note in notes_of(workload, is_demo=self._demo is not None):
             logger.warning(note)
-        logger.warning("ratings are writes: this run writes to the target")
+        if ACK in goal_of(environment):
+            logger.warning("ratings are writes: this run writes to the target")
         in_flight = workload.settings.in_flight
         for name in one_at_a_time(environment) if in_flight > 1 else ():
             logger.warning(
@@ -224,8 +228,9 @@ class Plugin:
         if workload is None:
             return
         if self._master is not None:
-            # a last ack, then the server's answer to the close
-            patience_s = (workload.ack_timeout_ns + workload.close_timeout_ns) / 1e9
+            # a last connect or ack, then the server's answer to the close
+            last_ns = max(workload.ack_timeout_ns, workload.endpoint.connect_timeout_ns)
+            patience_s = (last_ns + workload.close_timeout_ns) / 1e9
             self._master.drain(patience_s + environment.stop_timeout + _DRAIN_MARGIN_S)
         workload.close_all()
         if self._generator is not None:

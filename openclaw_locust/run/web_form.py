@@ -13,7 +13,7 @@ from locust.env import Environment
 from locust.web import WebUI
 
 from openclaw_locust.option_values import SettingsError
-from openclaw_locust.run.capacity import check_machine
+from openclaw_locust.run.capacity import check_classes, check_machine
 from openclaw_locust.run.shapes import put_in_stages
 from openclaw_locust.workload import check
 
@@ -34,6 +34,7 @@ def guard_form(web_ui: WebUI, environment: Environment) -> None:
         form: dict[str, Any] = dict(request.form.items())
         try:
             settings = check(environment, form.get("host") or environment.host, form=form)
+            check_classes(environment, settings)
             check_machine({**vars(options), **form} if options else form, settings)
             put_in_stages(environment, settings.stages)
         except SettingsError as error:

@@ -36,7 +36,7 @@ class RatingUser(WebSocketUser):
         self._with_id = settings.ack_id is not None
         self._random = random.Random()
         own_pause = type(self).wait_time is not WebSocketUser.wait_time
-        no_pause = settings.pause_s == 0 or settings.is_open_model
+        no_pause = self._pause_s == 0 or settings.is_open_model
         self._back_to_back = len(self.tasks) == 1 and no_pause and not own_pause
         self._in_flight = settings.in_flight if self.may_overlap() else 1
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_locust.failures import Failure
 from openclaw_locust.measure import recorder as metrics
 from openclaw_locust.measure.recorder import Interval
+from openclaw_locust.users.row_names import DEFAULT_NAME, RESUMED
 from openclaw_locust.wire.connection import Clock
 from openclaw_locust.wire.tcp import now_ns
 
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from openclaw_locust.workload import Workload
 
 ACK, TLS, UPGRADE, LOST, STRAY, UNSENT = "ACK", "TLS", "UPGRADE", "WS", "STRAY", "UNSENT"
-"""Request types: one ACK for each send, one TLS and UPGRADE for each connection; WS for connections
+HANDSHAKE, HTTP = "HANDSHAKE", "HTTP"
+"""Request types: one ACK for each send, one TLS and UPGRADE for each connection; one HANDSHAKE for
+each connection of a :class:`~openclaw_locust.HandshakeUser`, from its intended begin to the end of
+its last phase, or one HTTP for each of its requests; WS for connections
 that were lost, STRAY for answers that belong to no send that waits, UNSENT for arrivals of the
 schedule that no connection had room for: failures only."""
-
-DEFAULT_NAME = "OpenClawRating"
-"""The name of the rows in Locust's tables: the tag that the article gives its requests."""
 
 
 class RequestEvents:
@@ -44,35 +45,68 @@ class RequestEvents:
         A failure goes to the first row that did not succeed. TLS 1.3 lets a server refuse our
         certificate when our handshake is long over: that is a failure of the TLS row all the same.
         """
-        workload, name = self._workload, self.name
+        is_of_tls = self._workload.endpoint.target.secure and (
+            clock.tls_ns is None or (failure is not None and failure.kind.phase == "tls")
+        )
+        name = self.phases(clock, interval, failure)
+        if failure is not None:
+            self._connection_failed(TLS if is_of_tls else UPGRADE, name, failure, clock, interval)
+
+    def phases(self, clock: Clock, interval: Interval, failure: Failure | None) -> str:
+        """Record the phases that went well, fire the events of TLS and the upgrade among them.
+
+        Returns:
+            The name of the connection's rows: resumed handshakes have rows of their own.
+        """
+        workload = self._workload
         records = workload.records
-        records.connection(clock.address, clock.tls_version, clock.cipher)
-        phases = clock.phases()
-        for metric in (metrics.DNS, metrics.TCP, metrics.PROXY):
-            if (duration_ns := phases[metric]) is not None:
+        records.connection(clock.address, clock.negotiated)
+        name = self._row_of(clock)
+        for metric, duration_ns in (
+            (metrics.DNS, clock.dns_ns),
+            (metrics.TCP, clock.tcp_ns),
+            (metrics.PROXY, clock.proxy_ns),
+        ):
+            if duration_ns is not None:
                 interval.record((metric, name), duration_ns)
+        if clock.tls_ns is not None and (failure is None or failure.kind.phase != "tls"):
+            self._record_tls(clock, clock.tls_ns, interval, name)
         if failure is None:
             interval.record((metrics.CONNECT, name), clock.total_ns)
             if workload.settings.subprotocols and not clock.subprotocol:
                 records.subprotocol_ignored += 1
-        secure = workload.endpoint.target.secure
-        if secure and failure and (clock.tls_ns is None or failure.kind.phase == "tls"):
-            self._connection_failed(TLS, failure, clock, interval)
-            return
-        if clock.tls_ns is not None:
-            interval.record((metrics.TLS, name), clock.tls_ns)
-            self.done(TLS, name, clock.tls_ns / 1e6)
-        if failure is not None:
-            self._connection_failed(UPGRADE, failure, clock, interval)
-        elif clock.upgrade_ns is not None:
-            interval.record((metrics.UPGRADE, name), clock.upgrade_ns)
-            self.done(UPGRADE, name, clock.upgrade_ns / 1e6)
+            if clock.upgrade_ns is not None:
+                interval.record((metrics.UPGRADE, name), clock.upgrade_ns)
+                self.done(UPGRADE, name, clock.upgrade_ns / 1e6)
+        return name
+
+    def _record_tls(self, clock: Clock, tls_ns: int, interval: Interval, name: str) -> None:
+        interval.record((metrics.TLS, name), tls_ns)
+        if clock.hello_ns is not None and clock.own_ns is not None:
+            interval.record((metrics.HELLO, name), clock.hello_ns)
+            interval.record((metrics.OWN, name), clock.own_ns)
+            rest_ns = tls_ns - clock.hello_ns - clock.own_ns
+            interval.record((metrics.REST, name), max(0, rest_ns))
+        self.done(TLS, name, tls_ns / 1e6)
+
+    def _row_of(self, clock: Clock) -> str:
+        """Return the name of a connection's rows.
+
+        Before the server has said whether it resumes, a connection that offers a session belongs
+        where the last one that did has come to: else a row would hold failures only.
+        """
+        resumption = self._workload.resumption
+        resumed = clock.offered and resumption.is_accepted
+        if clock.negotiated is not None:
+            resumed = clock.negotiated.resumed
+            if clock.offered:
+                resumption.is_accepted = resumed
+        return f"{self.name} {RESUMED}" if resumed else self.name
 
     def _connection_failed(
-        self, kind: str, failure: Failure, clock: Clock, interval: Interval
+        self, kind: str, name: str, failure: Failure, clock: Clock, interval: Interval
     ) -> None:
         """Fail a connection in its row; the time it took counts from its begin."""
-        name = self.name
         interval.fail(kind, name, failure.kind.name)
         interval.record((kind.lower() + metrics.FAILED, name), now_ns() - clock.started_ns)
         self.fire_failure(kind, name, failure)

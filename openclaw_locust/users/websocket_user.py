@@ -24,6 +24,7 @@ from openclaw_locust.wire.tcp import TimedOut, now_ns
 from openclaw_locust.wire.websocket import WebSocket
 
 _NORMAL_CLOSURE = 1000
+_PAUSE_S = 1.0
 
 
 class WebSocketUser(TargetUser):
@@ -34,6 +35,7 @@ class WebSocketUser(TargetUser):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self._socket: WebSocket | None = None
+        self._clock: Clock | None = None  # of the connection that is open
         self._opened_ns = 0
         self._lost_ns = 0  # since when there is no connection in the place of one that was lost
         self._messages = 0
@@ -41,11 +43,12 @@ class WebSocketUser(TargetUser):
         self._pacer = self.workload.pacer
         self._exchange = Exchange(self, self._events, self._backoff)
         settings = self.workload.settings
+        self._pause_s = _PAUSE_S if settings.pause_s is None else settings.pause_s
         self._wears_out = bool(settings.connection_lifetime_s or settings.messages_per_connection)
 
     def wait_time(self) -> float:
         """Return the pause between two tasks in seconds: ``--pause``; none in the open model."""
-        return 0.0 if self._pacer is not None else self.workload.settings.pause_s
+        return 0.0 if self._pacer is not None else self._pause_s
 
     def on_stop(self) -> None:
         """Give what is pending its answer or its failure, then close. Call it when overriding."""
@@ -67,14 +70,16 @@ class WebSocketUser(TargetUser):
             self._open(interval)
 
     def _open(self, interval: Interval) -> None:
-        clock = Clock()
+        clock, session = self._clock_and_session()
         try:
-            socket = connect(self.workload.endpoint, self.number, clock)
+            socket = connect(self.workload.endpoint, self.number, clock, session)
         except Failure as failure:
             self._stay_away(failure)
+            self._settle_session(clock, session)
             self._events.connection(clock, interval, failure)
             raise
-        self._socket = socket
+        self._settle_session(clock, session)
+        self._socket, self._clock = socket, clock
         socket.on_idle_news = self._turn.wake
         self.workload.open_sockets.add(socket)
         self._opened_ns = now_ns()
@@ -128,9 +133,9 @@ class WebSocketUser(TargetUser):
         self._exchange.fail_all(Failure("gen.stopped"))
         if socket is not None:
             try:
-                deadline_ns = now_ns() + self.workload.close_timeout_ns
-                failure = socket.close(_NORMAL_CLOSURE, deadline_ns)
+                failure = self._end(socket, _NORMAL_CLOSURE)
             finally:
+                self._connection_over()
                 self.workload.open_sockets.discard(socket)
             if failure is not None:
                 self._events.failed(LOST, self.name, failure)
@@ -282,11 +287,17 @@ class WebSocketUser(TargetUser):
         socket, self._socket = self._socket, None
         if socket is not None:
             socket.abort()
+            self._connection_over()
             self.workload.open_sockets.discard(socket)
         self._stay_away(failure)
         self._lost_ns = self._lost_ns or now_ns()
         self._events.failed(LOST, self.name, failure)
         self._exchange.fail_all(Failure("app.ack.lost_on_close", f"{failure} {failure.detail}"))
+
+    def _connection_over(self) -> None:
+        clock, self._clock = self._clock, None
+        if clock is not None:
+            self._count_tickets(clock)
 
     def _connected(self) -> WebSocket:
         """Return an open connection; one that was lost while nobody looked is recorded first."""

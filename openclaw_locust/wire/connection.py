@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from openclaw_locust.failures import Failure
 from openclaw_locust.wire.addresses import Address, AddressBook
 from openclaw_locust.wire.proxy import Proxy, open_tunnel
+from openclaw_locust.wire.sessions import Kept
+from openclaw_locust.wire.sources import Sources
 from openclaw_locust.wire.target import Target
 from openclaw_locust.wire.tcp import TimedOut, now_ns, open_tcp
 from openclaw_locust.wire.tls import TlsContexts
-from openclaw_locust.wire.tls_handshake import start_tls
+from openclaw_locust.wire.tls_handshake import TlsClock, start_tls
 from openclaw_locust.wire.transport import Ended, Transport
 from openclaw_locust.wire.upgrade import (
     MAX_BODY_SAMPLE_BYTES,
@@ -28,6 +30,7 @@ from openclaw_locust.wire.upgrade import (
 from openclaw_locust.wire.websocket import WebSocket
 
 _BODY_PATIENCE_NS = 500_000_000
+_NO_COMMON = "tls.no_common_params"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Endpoint:
         dial: where TCP goes, ``(host, port)``: the target, ``--connect-to`` or the proxy.
         proxy: the proxy to ask for a tunnel, or None.
         tunnel_to: ``host:port`` to ask the proxy for.
-        connect_timeout_s: the whole way from DNS to the 101.
+        sources: the addresses that connections go out from.
+        connect_timeout_ns: the whole way from DNS to the 101.
         max_message_bytes: the largest message that is accepted.
     """
 
@@ -55,20 +59,20 @@ class Endpoint:
     dial: tuple[str, int]
     proxy: Proxy | None
     tunnel_to: str
-    connect_timeout_s: float
+    sources: Sources
+    connect_timeout_ns: int
     max_message_bytes: int
 
 
 @dataclass(slots=True)
-class Clock:
+class Clock(TlsClock):
     """Where a connection's time went, in nanoseconds; None for a phase that did not end well.
 
     Attributes:
         started_ns: when it began, on the ``perf_counter_ns`` clock.
-        total_ns: from then to the end of the upgrade.
+        total_ns: from then to the end of the last phase.
         dns_ns, tcp_ns, proxy_ns, tls_ns, upgrade_ns: each phase's own time.
         address: the address that was reached.
-        tls_version, cipher: what was negotiated.
         subprotocol: what the server chose, if it chose one.
     """
 
@@ -77,11 +81,8 @@ class Clock:
     dns_ns: int | None = None
     tcp_ns: int | None = None
     proxy_ns: int | None = None
-    tls_ns: int | None = None
     upgrade_ns: int | None = None
     address: str = ""
-    tls_version: str = ""
-    cipher: str = ""
     subprotocol: str | None = None
 
     def phases(self) -> dict[str, int | None]:
@@ -95,14 +96,45 @@ class Clock:
         }
 
 
-def connect(endpoint: Endpoint, user_number: int, clock: Clock) -> WebSocket:
+def connect(
+    endpoint: Endpoint, user_number: int, clock: Clock, session: Kept | None = None
+) -> WebSocket:
     """Open a WebSocket and fill the clock.
+
+    Args:
+        endpoint: where to.
+        user_number: decides the identity.
+        clock: filled as far as the connection comes.
+        session: a TLS session to be offered.
 
     Raises:
         Failure: the class names the phase that failed, or that was running at the deadline.
     """
+    transport = open_transport(endpoint, user_number, clock, session)
+    done = False
+    try:
+        started = now_ns()
+        deadline = clock.started_ns + endpoint.connect_timeout_ns
+        clock.subprotocol, first_bytes = _upgrade(transport, endpoint.request, deadline)
+        clock.upgrade_ns = transport.read_ns - started
+        clock.total_ns = transport.read_ns - clock.started_ns
+        done = True
+    finally:
+        if not done:
+            transport.close()
+    return WebSocket(transport, endpoint.max_message_bytes, first_bytes)
+
+
+def open_transport(
+    endpoint: Endpoint, user_number: int, clock: Clock, session: Kept | None = None
+) -> Transport:
+    """Open a connection up to the end of TLS and fill the clock; as :func:`connect`.
+
+    Raises:
+        Failure: as :func:`connect`.
+    """
     clock.started_ns = started = now_ns()
-    deadline = started + int(endpoint.connect_timeout_s * 1e9)
+    deadline = started + endpoint.connect_timeout_ns
     candidates = endpoint.addresses.candidates(*endpoint.dial, deadline)
     clock.dns_ns = now_ns() - started
     transport = _open(endpoint, candidates, deadline, clock)
@@ -114,19 +146,17 @@ def connect(endpoint: Endpoint, user_number: int, clock: Clock) -> WebSocket:
             clock.proxy_ns = now_ns() - started
         if endpoint.tls is not None:
             context = endpoint.tls.context(user_number)
-            started = now_ns()
-            start_tls(transport, context, endpoint.server_name, deadline)
-            clock.tls_ns = now_ns() - started
-            _note_tls(transport, clock)
-        started = now_ns()
-        clock.subprotocol, first_bytes = _upgrade(transport, endpoint.request, deadline)
-        clock.upgrade_ns = transport.read_ns - started
-        clock.total_ns = transport.read_ns - clock.started_ns
+            start_tls(transport, context, endpoint.server_name, deadline, clock, session)
+        clock.total_ns = now_ns() - clock.started_ns
         done = True
+    except Failure as failure:
+        if failure.kind.name == _NO_COMMON and endpoint.tls and endpoint.tls.pins_ciphers:
+            raise Failure("tls.cipher_not_offered", failure.detail) from None
+        raise
     finally:
         if not done:
             transport.close()
-    return WebSocket(transport, endpoint.max_message_bytes, first_bytes)
+    return transport
 
 
 def _open(
@@ -140,9 +170,9 @@ def _open(
         is_last = number == len(candidates) - 1
         until = deadline_ns if is_last else started + (deadline_ns - started) // 2
         try:
-            sock = open_tcp(address, until)
+            sock = open_tcp(address, until, endpoint.sources.next(address.family))
         except Failure as failure:
-            if failure.kind.phase == "gen":
+            if failure.kind.phase == "gen" and failure.kind.name != "gen.source_ip":
                 raise
             first_failure = first_failure or failure
             continue
@@ -152,16 +182,9 @@ def _open(
         clock.address = str(address.sockaddr[0])
         return Transport(sock)
     assert first_failure is not None
-    if endpoint.proxy is not None:
+    if endpoint.proxy is not None and first_failure.kind.phase != "gen":
         raise Failure("proxy.unreachable", first_failure.detail)
     raise first_failure
-
-
-def _note_tls(transport: Transport, clock: Clock) -> None:
-    assert transport.tls is not None
-    clock.tls_version = transport.tls.version() or ""
-    cipher = transport.tls.cipher()
-    clock.cipher = cipher[0] if cipher else ""
 
 
 def _upgrade(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -16,6 +17,7 @@ from openclaw_locust.wire.addresses import Address
 
 now_ns = time.perf_counter_ns
 READ, WRITE = 1, 2
+_IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h; Python names it from 3.12 on
 TIMED_OUT = object()
 
 
@@ -28,8 +30,13 @@ def seconds_left(deadline_ns: int) -> float:
     return max(0.0, (deadline_ns - now_ns()) / 1e9)
 
 
-def open_tcp(address: Address, deadline_ns: int) -> socket.socket:
+def open_tcp(address: Address, deadline_ns: int, source: str | None = None) -> socket.socket:
     """Return a connected non-blocking socket.
+
+    Args:
+        address: where to.
+        deadline_ns: on the ``perf_counter_ns`` clock.
+        source: the address of this machine to go out from; None: the kernel chooses.
 
     Raises:
         Failure: ``tcp.*`` or ``gen.*``.
@@ -43,6 +50,8 @@ def open_tcp(address: Address, deadline_ns: int) -> socket.socket:
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if source is not None:
+            bind_source(sock, source)
         code = sock.connect_ex(address.sockaddr)
         if code == errno.EINPROGRESS:
             wait_once(sock.fileno(), WRITE, deadline_ns)
@@ -59,6 +68,22 @@ def open_tcp(address: Address, deadline_ns: int) -> socket.socket:
             sock.close()
     result: socket.socket = sock
     return result
+
+
+def bind_source(sock: socket.socket, source: str) -> None:
+    """Let a socket go out from an address of this machine, with any port.
+
+    Raises:
+        Failure: ``gen.source_ip``: the address is not one of this machine.
+    """
+    with contextlib.suppress(OSError):  # the port is chosen with the target known: far more fit
+        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+    try:
+        sock.bind((source, 0))
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise Failure("gen.source_ip", source) from None
+        raise
 
 
 def wait_once(fd: int, events: int, deadline_ns: int) -> None:

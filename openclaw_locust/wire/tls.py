@@ -15,6 +15,9 @@ from pathlib import Path
 
 import certifi
 
+from openclaw_locust.wire.openssl import OPENSSL
+from openclaw_locust.wire.sessions import listen
+
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 # No dash in between: a certificate without an end must not swallow the next one.
 _PEM = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([^-]+)-----END ")
@@ -38,8 +41,9 @@ class TlsProfile:
         crl: a file with the revocation list of the CA that issued the server's certificate; None:
             revocation is not looked at.
         verify: whether the server's certificate is verified.
-        min_version: ``"1.2"`` or ``"1.3"``.
-        ciphers: an OpenSSL cipher list for TLS 1.2, or None for the library's default.
+        min_version, max_version: ``"1.2"`` or ``"1.3"``.
+        ciphers: TLS 1.3 suites (``TLS_…``) and an OpenSSL cipher list for TLS 1.2, colons between,
+            or None for the library's defaults.
         server_name: the name for SNI and for verification; None: the target's host.
         identities: the client certificates; each user takes one, in turns.
         key_passphrase: for encrypted keys; never shown.
@@ -49,6 +53,7 @@ class TlsProfile:
     crl: Path | None = None
     verify: bool = True
     min_version: str = "1.2"
+    max_version: str = "1.3"
     ciphers: str | None = None
     server_name: str | None = None
     identities: tuple[Identity, ...] = ()
@@ -66,6 +71,7 @@ class TlsContexts:
     def __init__(self, profile: TlsProfile) -> None:
         self._profile = profile
         self._contexts: dict[int, ssl.SSLContext] = {}
+        self._is_listening = False
         self._anchors = _read_anchors(profile.ca) if profile.ca and profile.verify else []
         for number in range(min(1, len(profile.identities)) or 1):
             self.context(number)
@@ -82,19 +88,38 @@ class TlsContexts:
             return f"{self._profile.ca} ({count} certificate{'s' if count != 1 else ''})"
         return "certifi's bundle (not the system's store)"
 
-    def context(self, user_number: int) -> ssl.SSLContext:
-        """Return the context of a user's identity; users take identities in turns."""
+    @property
+    def pins_ciphers(self) -> bool:
+        """Whether the options say which ciphers may be used."""
+        return self._profile.ciphers is not None
+
+    def identity(self, user_number: int) -> int:
+        """Return the number of a user's identity; users take identities in turns."""
         identities = self._profile.identities
-        index = user_number % len(identities) if identities else 0
+        return user_number % len(identities) if identities else 0
+
+    def context(self, user_number: int) -> ssl.SSLContext:
+        """Return the context of a user's identity."""
+        identities, index = self._profile.identities, self.identity(user_number)
         context = self._contexts.get(index)
         if context is None:
             context = self._contexts[index] = self._make(identities[index] if identities else None)
+            if self._is_listening:
+                listen(context)
         return context
+
+    def listen(self) -> None:
+        """Let connections hear of the sessions that come on them."""
+        if not self._is_listening:
+            self._is_listening = True
+            for context in self._contexts.values():
+                listen(context)
 
     def _make(self, identity: Identity | None) -> ssl.SSLContext:
         profile = self._profile
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = _VERSIONS[profile.min_version]
+        context.maximum_version = _VERSIONS[profile.max_version]
         context.options |= ssl.OP_NO_RENEGOTIATION
         context.set_alpn_protocols(["http/1.1"])
         if not profile.verify:
@@ -225,14 +250,47 @@ def _load_crl(context: ssl.SSLContext, path: Path) -> None:
     context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 
 
+def split_ciphers(text: str) -> tuple[str, str]:
+    """Return the TLS 1.3 suites of a cipher list, and what it says for TLS 1.2."""
+    names = [name for name in re.split(r"[:,\s]+", text.strip()) if name]
+    suites = [name for name in names if name.startswith("TLS_")]
+    return ":".join(suites), ":".join(name for name in names if name not in suites)
+
+
 def _set_ciphers(context: ssl.SSLContext, ciphers: str) -> None:
+    suites, others = split_ciphers(ciphers)
+    if suites:
+        _set_suites(context, suites)
+    if not others:
+        context.minimum_version = ssl.TLSVersion.TLSv1_3  # else 1.2 would go round what is asked
+        return
     try:
-        context.set_ciphers(ciphers)
+        context.set_ciphers(others)
     except (ssl.SSLError, ValueError):
-        mend = "write an OpenSSL list such as ECDHE+AESGCM"
-        if "TLS_" in ciphers:
-            mend = "TLS 1.3 suites cannot be chosen from Python's ssl module; leave them out"
-        raise ValueError(f"--tls-ciphers {ciphers!r} selects no cipher; {mend}") from None
+        raise ValueError(
+            f"--tls-ciphers {others!r} selects no cipher; write an OpenSSL list such as "
+            "ECDHE+AESGCM, and TLS 1.3 suites such as TLS_AES_256_GCM_SHA384"
+        ) from None
+
+
+def _set_suites(context: ssl.SSLContext, suites: str) -> None:
+    setter = getattr(context, "set_ciphersuites", None)  # Python 3.15
+    if setter is None and OPENSSL is None:
+        raise ValueError(
+            f"--tls-ciphers {suites!r}: TLS 1.3 suites cannot be chosen with this Python; take one "
+            "that is linked to the system's OpenSSL, such as Debian's"
+        )
+    try:
+        if setter is not None:
+            setter(suites)
+        elif OPENSSL is not None and not OPENSSL.set_suites(context, suites):
+            raise ValueError
+    except (ssl.SSLError, ValueError):
+        known = [each["name"] for each in ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).get_ciphers()]
+        names = ", ".join(name for name in known if name.startswith("TLS_"))
+        raise ValueError(
+            f"--tls-ciphers {suites!r} has a suite that OpenSSL does not know; it knows {names}"
+        ) from None
 
 
 def _load_identity(context: ssl.SSLContext, identity: Identity, profile: TlsProfile) -> None:

@@ -16,15 +16,18 @@ import contextlib
 import errno
 import socket
 import ssl
+import struct
 from collections.abc import Callable
 from typing import Any, Literal
 
 from gevent import get_hub, getcurrent
 
 from openclaw_locust.classify import from_ssl_error
+from openclaw_locust.failures import Failure
 from openclaw_locust.wire.tcp import READ, TIMED_OUT, WRITE, TimedOut, now_ns, seconds_left
 
 _READ_SIZE = 65536
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 _RECORD_SIZE = 16384  # the most that one TLS record holds (RFC 8446, 5.1)
 _BACKLOG_LIMIT = 256 * 1024  # what is kept for a user that does not read, and for a peer likewise
 
@@ -53,6 +56,7 @@ class Transport:
     __slots__ = (
         "_alarm",
         "_alarm_ns",
+        "_at_fin",
         "_deadline_ns",
         "_ended",
         "_hub",
@@ -90,6 +94,7 @@ class Transport:
         self._unsent = bytearray()
         self._inbox = b""
         self._ended: Exception | None = None
+        self._at_fin = False  # of TCP; TLS may have ended before
         self.read_ns = 0
         self.on_idle_data: Callable[[], None] | None = None
         self.tls: ssl.SSLObject | None = None
@@ -125,18 +130,7 @@ class Transport:
             data, self._inbox = self._inbox, b""
             return data
         while self._ended is None:
-            if deadline_ns < self._alarm_ns or not self._alarm_ns:
-                self._set_alarm(deadline_ns)
-            self._deadline_ns = deadline_ns
-            self._reader = getcurrent()
-            if not self._reading:
-                self._readable.start(self._on_readable)
-                self._reading = True
-            try:
-                if self._hub.switch() is TIMED_OUT:
-                    raise TimedOut
-            finally:
-                self._reader = None
+            self._wait_readable(deadline_ns)
             if data := self._pull():
                 return data
             if self._ended is None and now_ns() >= deadline_ns:
@@ -144,6 +138,20 @@ class Transport:
         if data := self.take():  # read by a write that failed meanwhile
             return data
         raise self._ended
+
+    def _wait_readable(self, deadline_ns: int) -> None:
+        if deadline_ns < self._alarm_ns or not self._alarm_ns:
+            self._set_alarm(deadline_ns)
+        self._deadline_ns = deadline_ns
+        self._reader = getcurrent()
+        if not self._reading:
+            self._readable.start(self._on_readable)
+            self._reading = True
+        try:
+            if self._hub.switch() is TIMED_OUT:
+                raise TimedOut
+        finally:
+            self._reader = None
 
     def take(self) -> bytes:
         """Return what has been read already, without waiting."""
@@ -184,8 +192,9 @@ class Transport:
         self.read_ns = now_ns()
         try:
             raw = self._recv(_READ_SIZE)
-            if not raw and self._ended is None:
-                self._ended = Ended("fin" if self.tls is None else "truncated")
+            if not raw:
+                self._at_fin = True
+                self._ended = self._ended or Ended("fin" if self.tls is None else "truncated")
             if self.tls is None or not raw:
                 return raw
             self._incoming.write(raw)
@@ -225,7 +234,9 @@ class Transport:
         return data
 
     def _note_tls_error(self, error: ssl.SSLError) -> None:
-        if not isinstance(error, ssl.SSLWantReadError):
+        if isinstance(error, ssl.SSLZeroReturnError):  # so it is called when we have ended too
+            self._ended = Ended("fin")
+        elif not isinstance(error, ssl.SSLWantReadError):
             self._ended = from_ssl_error(error)
 
     def _set_alarm(self, deadline_ns: int) -> None:
@@ -278,6 +289,11 @@ class Transport:
             self._tls_write(data)
             data = self._outgoing.read()
         self._post(data)
+
+    def flush(self) -> None:
+        """Send what TLS itself still has to say, such as the last message of our handshake."""
+        if self._outgoing.pending and self._ended is None:
+            self._post(self._outgoing.read())
 
     def _post(self, data: bytes) -> None:
         sent = 0
@@ -333,11 +349,51 @@ class Transport:
 
     def close(self) -> None:
         """End TLS in words if it still can be heard, then close. Never waits; may be repeated."""
-        if self.tls is not None and self._ended is None:
+        if self._ended is None:
+            self._say_end()
+        self.abort()
+
+    def _say_end(self) -> None:
+        if self.tls is not None:
             # It raises because the peer has not answered yet; nobody waits for that.
-            with contextlib.suppress(ssl.SSLError):
+            with contextlib.suppress(ssl.SSLError, ValueError):
                 self.tls.unwrap()
             self._post(self._outgoing.read())
+
+    def let_peer_close(self, deadline_ns: int) -> bool:
+        """Say the end in TLS, let the peer end TCP first, then close; say whether it did.
+
+        Who ends TCP first keeps the port for a minute (TIME_WAIT, RFC 9293, 3.6.1). A peer that has
+        not done so by the deadline gets a reset, which keeps none. What still comes is passed over.
+
+        Raises:
+            Failure: the peer ended TLS with an alert: TLS 1.3 refuses late.
+        """
+        closed = False
+        try:
+            if not self._is_over():
+                self._say_end()
+            while not self._is_over():
+                self._wait_readable(deadline_ns)
+                self._pull()
+            closed = True
+        except TimedOut:
+            pass
+        finally:
+            end = self._ended
+            self.abort() if closed else self.reset()
+        if isinstance(end, Failure):
+            raise end
+        return closed
+
+    def _is_over(self) -> bool:
+        is_reset = isinstance(self._ended, Ended) and self._ended.how == "reset"
+        return self._at_fin or is_reset or isinstance(self._ended, Failure)
+
+    def reset(self) -> None:
+        """Close at once with a reset: no word of TLS, and no port that is kept."""
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.abort()
 
     def abort(self) -> None:

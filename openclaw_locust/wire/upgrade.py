@@ -86,6 +86,18 @@ class UpgradeRequest:
         return self._head + key + b"\r\n\r\n", accept.decode("ascii")
 
 
+def plain_get(target: Target, resource: str, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """Return a ``GET`` without an upgrade, for another path of the target."""
+    given = {name.lower() for name, _ in headers}
+    lines = [f"GET {resource} HTTP/1.1"]
+    if "host" not in given:
+        lines.append(f"Host: {target.host_header}")
+    if target.authorization and "authorization" not in given:
+        lines.append(f"Authorization: {target.authorization}")
+    lines += [f"{name}: {value}" for name, value in headers]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+
+
 def parse_header(text: str) -> tuple[str, str]:
     """Read a header that a user gives as ``Name: value``.
 

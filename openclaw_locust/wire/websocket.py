@@ -5,6 +5,7 @@ Knows frames and the transport; knows nothing of what the messages mean.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 
@@ -151,12 +152,19 @@ class WebSocket:
                 answered = answered or self._holds_close(data)
         except TimedOut:
             if not answered:
+                self._transport.close()
                 return Failure("ws.close_timeout", f"no answer to our close frame {code}")
         except (Ended, Failure):
-            pass
+            self._let_peer_close(deadline_ns)
         finally:
             self._transport.close()
         return None
+
+    def _let_peer_close(self, deadline_ns: int) -> None:
+        """Let TCP end in the same order as the WebSocket: the server first (RFC 6455, 7.1.1)."""
+        if not self._transport.has_reader:
+            with contextlib.suppress(Failure):  # how TLS ends is nobody's concern any more
+                self._transport.let_peer_close(deadline_ns)
 
     def _holds_close(self, data: bytes) -> bool:
         """Whether bytes that came after our close frame have the server's; acks are passed over."""
@@ -174,6 +182,12 @@ class WebSocket:
         if self.lost is None:
             self.lost = Failure("ws.not_open", "closed here")
         self._transport.abort()
+
+    def reset(self) -> None:
+        """Close at once with a reset."""
+        if self.lost is None:
+            self.lost = Failure("ws.not_open", "closed here")
+        self._transport.reset()
 
     def _control(self, message: Message) -> None:
         """Answer a ping; a close frame ends the connection with its class, and so does a flood."""

@@ -1,0 +1,283 @@
+"""HandshakeUser as a user runs it: each connection has one outcome, and its figures are true."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openclaw_locust.measure.recorder import (
+    CONNECT,
+    HANDSHAKE,
+    HELLO,
+    HTTP,
+    LAG,
+    OWN,
+    REST,
+    SERVICE,
+    TLS,
+    UPGRADE,
+)
+from openclaw_locust.measure.series import Series, Window
+from tests.embedded import Served, serve
+from tests.locust_run import NAME, ROOT, Run, run, run_all
+
+HANDSHAKES = ROOT / "locustfiles" / "handshake.py"
+RESUMED = f"{NAME} (resumed)"
+USERS = ("-u", 3, "-r", 100)
+SHARES = (0, 50, 100)
+GENTLY = ("--pause", "20ms")
+"""Not back to back, or the run would be the generator's."""
+
+
+def window_of(run: Run) -> Window:
+    return Series.from_plain(run.facts["series"]).window()
+
+
+def count(run: Run, metric: str, name: str = NAME) -> int:
+    histogram = window_of(run).histograms.get((metric, name))
+    return histogram.total if histogram is not None else 0
+
+
+def both(run: Run, metric: str) -> int:
+    return count(run, metric) + count(run, metric, RESUMED)
+
+
+def at(server: Served, *options: Any) -> tuple[Any, ...]:
+    assert server.ca is not None
+    return ("--host", server.url_of("/upgrade"), "--tls-ca", server.ca, *USERS, *options)
+
+
+def handshakes(folder: Path, *options: Any) -> Run:
+    return run(folder, *options, file=HANDSHAKES)
+
+
+def all_handshakes(folder: Path, cases: dict[str, tuple[Any, ...]]) -> dict[str, Run]:
+    return run_all(folder, cases, {name: {"file": HANDSHAKES} for name in cases})
+
+
+def test_each_connection_has_one_outcome_and_its_phases_add_up(tmp_path: Path) -> None:
+    with serve() as server:
+        found = handshakes(tmp_path, *at(server, *GENTLY, "-t", "2s")).ended_with(0)
+        record = server.counts()
+    done = found.count("HANDSHAKE")
+    assert done > 30
+    assert found.errors == {}
+    assert done == record["tls_full"] == record["upgrades"]
+    window = window_of(found)
+    assert window.sends == window.settled == done
+    for metric in (HANDSHAKE, CONNECT, TLS, HELLO, OWN, REST, UPGRADE):
+        assert count(found, metric) == done, metric
+    assert found.count("TLS") == found.count("UPGRADE") == done
+    times = {key: each.mean_us() or 0 for (key, _), each in window.histograms.items()}
+    assert times[HELLO] + times[OWN] + times[REST] == pytest.approx(times[TLS], rel=0.02, abs=3)
+
+
+def test_the_share_of_resumed_handshakes_is_the_servers_own_count(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        servers = {share: stack.enter_context(serve()) for share in SHARES}
+        cases = {
+            str(share): at(server, "--tls-resume", f"{share}%", *GENTLY, "-t", "2s")
+            for share, server in servers.items()
+        }
+        runs = all_handshakes(tmp_path, cases)
+        records = {share: server.counts() for share, server in servers.items()}
+    for share, record in records.items():
+        found = runs[str(share)].ended_with(0)
+        assert count(found, TLS) == record["tls_full"]
+        assert count(found, TLS, RESUMED) == record["tls_resumed"]
+        assert found.count("HANDSHAKE", RESUMED) == record["tls_resumed"]
+        made = record["tls_full"] + record["tls_resumed"]
+        # each user's first connection has no session to offer
+        assert made * share / 100 - USERS[1] - 1 <= record["tls_resumed"] <= made * share / 100
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_one_session_may_serve_all_users(tmp_path: Path, version: str) -> None:
+    with serve("--tls-max", version) as server:
+        options = ("--tls-resume", "100%", "--tls-tickets", "shared", *GENTLY, "-t", "1s")
+        found = handshakes(tmp_path, *at(server, *options)).ended_with(0)
+        record = server.counts()
+    assert record["tls_resumed"] == count(found, TLS, RESUMED) > 20
+    assert record["tls_full"] <= USERS[1]
+
+
+def test_a_server_without_tickets_resumes_nothing_and_the_report_says_so(tmp_path: Path) -> None:
+    with serve("--no-tickets", "--tls-min", "1.3") as server:
+        options = ("--tls-resume", "100%", *GENTLY, "-t", "1s")
+        found = handshakes(tmp_path, *at(server, *options)).ended_with(0)
+        assert server.counts()["tls_resumed"] == 0
+    resumption = found.facts["resumption"]
+    assert resumption["offered"] == resumption["accepted"] == resumption["tickets"] == 0
+    assert resumption["lacking"] == found.count("HANDSHAKE")
+
+
+def test_the_handshake_alone_and_plain_requests_have_their_modes(tmp_path: Path) -> None:
+    with serve() as server:
+        tls = at(server, "--handshake-mode", "tls", *GENTLY, "-t", "1s")
+        found = handshakes(tmp_path / "tls", *tls).ended_with(0)
+        http = at(server, "--handshake-mode", "http", *GENTLY, "-t", "1s")
+        asked = handshakes(tmp_path / "http", *http).ended_with(0)
+        record = server.counts()
+    assert found.count("HANDSHAKE") == found.count("TLS") > 20
+    assert found.count("UPGRADE") == record["upgrades"] == 0
+    assert asked.count("HTTP") == count(asked, HTTP) == record["requests"] > 20
+    assert asked.count("TLS") == USERS[1]
+    assert record["tls_full"] == found.count("TLS") + asked.count("TLS")
+    assert window_of(asked).sends == asked.count("HTTP")
+
+
+def test_requests_that_are_refused_fail_by_their_status(tmp_path: Path) -> None:
+    with serve() as server:
+        options = ("--handshake-mode", "http", "--http-path", "/nowhere", *GENTLY, "-t", "1s")
+        found = handshakes(tmp_path, *at(server, *options)).ended_with(1)  # nothing was measured
+    assert set(found.errors) == {("HTTP", "http.not_found")}
+    assert found.count("TLS") == USERS[1]  # the connection is as good as it was
+
+
+@pytest.mark.parametrize("kind", ["constant", "poisson"])
+def test_connections_begin_on_schedule_and_each_is_accounted_for(tmp_path: Path, kind: str) -> None:
+    with serve() as server:
+        options = ("--connect-rate", "60/s", "--arrivals", kind, "-t", "5s")
+        found = handshakes(tmp_path, *at(server, *options)).ended_with(0)
+        assert server.counts()["tls_full"] == found.count("HANDSHAKE")
+    ledger = found.report_json["ledger"]
+    assert ledger["planned"] == ledger["sends"] + ledger["unsent"]
+    assert ledger["sends"] == found.count("HANDSHAKE") == sum(ledger["outcomes"].values()) > 90
+    assert count(found, SERVICE) == count(found, LAG) == found.count("HANDSHAKE")
+
+
+def test_a_stalled_server_shows_in_the_time_from_the_planned_begin(tmp_path: Path) -> None:
+    # each that is not answered holds one of three users for a second; the schedule goes on
+    with serve("--fault", "http.timeout=5%") as server:
+        options = ("--connect-rate", "40/s", "-t", "6s", "--connect-timeout", "1s")
+        found = handshakes(tmp_path, *at(server, *options, "--threshold", "none"))
+    window = window_of(found)
+    response, service = window.histograms[HANDSHAKE, NAME], window.histograms[SERVICE, NAME]
+    assert (response.percentile_us(99) or 0) > 300_000
+    assert (service.percentile_us(99) or 0) < 300_000
+    assert ("HANDSHAKE", "http.timeout") in found.errors
+
+
+def test_failures_are_of_the_class_of_their_phase_and_of_one_row(tmp_path: Path) -> None:
+    with serve("--mtls") as server:
+        cases = {
+            mode: at(server, "--handshake-mode", mode, "-t", "1s") for mode in ("tls", "upgrade")
+        }
+        pinned = ("--tls-ciphers", "TLS_AES_256_GCM_SHA384:ECDHE+AESGCM")
+        identity = ("--client-cert", server.client_cert, "--client-key", server.client_key)
+        cases["good"] = at(server, *identity, *pinned, *GENTLY, "-t", "1s")
+        runs = all_handshakes(tmp_path, cases)
+    for mode in ("tls", "upgrade"):
+        # TLS 1.3 refuses when our own handshake is over
+        assert set(runs[mode].errors) == {("HANDSHAKE", "tls.client_cert.missing")}, str(runs[mode])
+        assert runs[mode].count("TLS") == 0
+    assert runs["good"].ended_with(0).count("HANDSHAKE") > 20
+
+
+def test_a_cipher_that_is_required_and_not_offered_is_a_class_of_its_own(tmp_path: Path) -> None:
+    with serve("--tls-max", "1.2") as server:
+        cases = {
+            "cipher": at(server, "--tls-ciphers", "ECDHE-RSA-AES256-GCM-SHA384", "-t", "1s"),
+            "suite": at(server, "--tls-ciphers", "TLS_AES_256_GCM_SHA384", "-t", "1s"),
+        }
+        runs = all_handshakes(tmp_path, cases)
+    assert set(runs["cipher"].errors) == {("HANDSHAKE", "tls.cipher_not_offered")}
+    assert set(runs["suite"].errors) == {("HANDSHAKE", "tls.version")}
+
+
+def test_a_suite_that_is_required_is_what_is_negotiated(tmp_path: Path) -> None:
+    suites = ("TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256")
+    with serve() as server:
+        cases = {suite: at(server, "--tls-ciphers", suite, *GENTLY, "-t", "1s") for suite in suites}
+        runs = all_handshakes(tmp_path, cases)
+    for suite in suites:
+        (row,) = runs[suite].ended_with(0).facts["negotiated"]
+        assert (row["version"], row["cipher"], row["key"]) == ("TLSv1.3", suite, "ECDSA P-256")
+        assert row["count"] == runs[suite].count("TLS")
+
+
+def time_waits(port: int) -> Counter[str]:
+    """Return which side's sockets are in TIME_WAIT, of connections to a port of this machine."""
+    found: Counter[str] = Counter()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        local, remote, state = line.split()[1:4]
+        if state == "06":
+            if int(local.partition(":")[2], 16) == port:
+                found["server"] += 1
+            elif int(remote.partition(":")[2], 16) == port:
+                found["client"] += 1
+    return found
+
+
+@pytest.mark.parametrize("mode", ["tls", "upgrade"])
+def test_the_server_ends_first_so_that_no_port_of_ours_is_kept(tmp_path: Path, mode: str) -> None:
+    with serve() as server:
+        options = ("--handshake-mode", mode, *GENTLY, "-t", "1s")
+        found = handshakes(tmp_path / "polite", *at(server, *options)).ended_with(0)
+        polite = time_waits(server.port)
+        handshakes(tmp_path / "reset", *at(server, *options, "--close", "reset")).ended_with(0)
+        after = time_waits(server.port)
+    assert polite["client"] == after["client"] == 0
+    # a port that is taken again takes its TIME_WAIT away; a reset leaves none to either side
+    assert 0.9 * found.count("HANDSHAKE") < polite["server"] <= found.count("HANDSHAKE")
+    assert after["server"] <= polite["server"]
+
+
+def test_connections_go_out_from_the_addresses_that_are_named(tmp_path: Path) -> None:
+    with serve() as server:
+        sources = ("--source-ip", "127.0.0.2", "--source-ip", "127.0.0.3")
+        options = (*sources, "--handshake-mode", "tls", *GENTLY, "-t", "1s")
+        handshakes(tmp_path, *at(server, *options)).ended_with(0)
+        peers = Counter(
+            line.split()[2].partition(":")[0]
+            for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
+            if line.split()[3] == "06" and int(line.split()[1].partition(":")[2], 16) == server.port
+        )
+    assert set(peers) == {"0200007F", "0300007F"}
+    assert abs(peers["0200007F"] - peers["0300007F"]) <= 1
+
+
+def test_options_that_mean_nothing_here_are_refused_in_one_line(tmp_path: Path) -> None:
+    host = ("--host", "wss://127.0.0.1:1/", "-u", 1, "-t", "1s")
+    cases = {
+        "ratings": (*host, "--arrival-rate", "5/s"),
+        "requests": (*host, "--handshake-mode", "http", "--connect-rate", "5/s"),
+        "plain": ("--host", "ws://127.0.0.1:1/", "-t", "1s", "--handshake-mode", "tls"),
+    }
+    runs = all_handshakes(tmp_path, cases)
+    said = {"ratings": "give --connect-rate", "requests": "give --arrival-rate", "plain": "wss://"}
+    for name, mend in said.items():
+        (line,) = runs[name].ended_with(2).complaints
+        assert mend in line
+
+
+def test_connections_of_a_rating_user_have_no_rate_of_their_own(tmp_path: Path) -> None:
+    found = run(tmp_path, "--host", "wss://127.0.0.1:1/", "-t", "1s", "--connect-rate", "5/s")
+    (line,) = found.ended_with(2).complaints
+    assert "--connect-rate is for HandshakeUser" in line
+
+
+def test_workers_resume_and_count_together(tmp_path: Path) -> None:
+    with serve() as server:
+        options = ("--tls-resume", "50%", *GENTLY, "-t", "2s", "--processes", 2)
+        found = handshakes(tmp_path, *at(server, *options)).ended_with(0)
+        record = server.counts()
+    assert count(found, TLS) == record["tls_full"]
+    assert count(found, TLS, RESUMED) == record["tls_resumed"] > 10
+    assert found.facts["resumption"]["accepted"] == record["tls_resumed"]
+    assert sum(row["count"] for row in found.facts["negotiated"]) == both(found, TLS)
+
+
+def test_a_rating_user_resumes_too_when_it_reconnects(tmp_path: Path) -> None:
+    with serve() as server:
+        to = ("--host", server.url, "--tls-ca", server.ca, *USERS, "-t", "2s", *GENTLY)
+        found = run(tmp_path, *to, "--messages-per-connection", 2, "--tls-resume", "100%")
+        found.ended_with(0)
+        record = server.counts()
+    assert count(found, TLS) == record["tls_full"] == USERS[1]
+    assert count(found, TLS, RESUMED) == record["tls_resumed"] > 10
+    assert found.count("ACK") == record["acks"]
