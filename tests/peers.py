@@ -45,13 +45,23 @@ SWITCHING = (
 
 
 def tls(
-    cert: Path, *, version: str | None = None, client_ca: Path | None = None, alpn: str = "http/1.1"
+    cert: Path,
+    *,
+    version: str | None = None,
+    client_ca: Path | None = None,
+    alpn: str = "http/1.1",
+    curve: str | None = None,
 ) -> Step:
     """Do the handshake with a PEM of certificate and key.
 
     Heard: the name that the client asked for and, where it had to show one, its certificate's name.
     """
-    return ("tls", str(cert), version, str(client_ca) if client_ca else None, alpn)
+    return ("tls", str(cert), version, str(client_ca) if client_ca else None, alpn, curve)
+
+
+def pause(seconds: float) -> Step:
+    """Do nothing for a time."""
+    return ("pause", seconds)
 
 
 def hear_upgrade() -> Step:
@@ -275,10 +285,19 @@ class _Stage:
         with contextlib.suppress(OSError):
             self.socket.close()
 
-    def tls(self, cert: str, version: str | None, client_ca: str | None, alpn: str) -> None:
+    def tls(
+        self,
+        cert: str,
+        version: str | None,
+        client_ca: str | None,
+        alpn: str,
+        curve: str | None = None,
+    ) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(cert)
         context.set_alpn_protocols([alpn])
+        if curve:
+            context.set_ecdh_curve(curve)
         if version:
             number = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[version]
             context.minimum_version = context.maximum_version = number
@@ -292,6 +311,9 @@ class _Stage:
         if client_ca:
             subject = self.socket.getpeercert()["subject"]
             self.heard.append(f"{subject[0][0][0]}={subject[0][0][1]}".encode())
+
+    def pause(self, seconds: float) -> None:
+        self.over.wait(seconds)
 
     def hear_upgrade(self) -> None:
         head = b""

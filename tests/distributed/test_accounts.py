@@ -5,6 +5,7 @@ from openclaw_locust.distributed.messages import ReportMark
 from openclaw_locust.failures import Failure
 from openclaw_locust.measure.recorder import Recorder
 from openclaw_locust.measure.records import Records
+from openclaw_locust.negotiated import Negotiated
 
 RUN = "this-run"
 
@@ -92,13 +93,15 @@ def test_after_a_reset_the_shares_begin_anew_and_the_gaps_stay_exact():
 
 def test_records_come_through_the_way_to_the_master_unchanged_and_add_up():
     records = Records(sends=3, acks=2, pushes=1, unrecognised="hello")
-    records.connection("127.0.0.1", "TLSv1.3", "AES")
+    records.connection("127.0.0.1", Negotiated("TLSv1.3", "AES", resumed=True))
+    records.offered = records.tickets = 1
     records.failure(Failure("app.ack.timeout", "late"))
     assert Records.from_plain(records.to_plain()) == records
     whole = Records()
     whole.merge(records)
     whole.merge(records)
-    assert (whole.sends, whole.acks, whole.negotiated["TLSv1.3", "AES"]) == (6, 4, 2)
+    assert (whole.sends, whole.acks, whole.offered, whole.tickets) == (6, 4, 2, 2)
+    assert whole.negotiated == {Negotiated("TLSv1.3", "AES", resumed=True): 2}
     assert whole.failures["app.ack.timeout"].count == 2
 
 

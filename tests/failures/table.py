@@ -92,6 +92,7 @@ CASES: dict[str, Case] = {
         "{python} {here}/holder.py $PORT 3 & sleep 1",
         words="four local ports, of which somebody else holds three",
     ),
+    "gen.source_ip": Case("--source-ip ::1", server=""),
     "gen.local_reject": Case(
         "--host wss://198.51.100.1/rating",
         around=f"{_LOOPBACK}; ip route add prohibit 198.51.100.1",
@@ -117,6 +118,9 @@ CASES: dict[str, Case] = {
     ),
     "tcp.unreachable": Case(
         "--host wss://198.51.100.1/rating", around=_LOOPBACK, words="no route to the address"
+    ),
+    "tls.cipher_not_offered": Case(
+        "--tls-ciphers ECDHE-RSA-AES256-GCM-SHA384", server="--tls-max 1.2 --key ecdsa"
     ),
     "tls.cert.revoked": Case("--tls-crl {crl}", server="--fault tls.cert.revoked"),
     "ws.not_open": Case(

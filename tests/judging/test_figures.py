@@ -16,6 +16,7 @@ from openclaw_locust.judging.figures import (
     request_rows,
     row_names,
 )
+from openclaw_locust.measure.histogram import Histogram
 from openclaw_locust.measure.series import Window
 from tests.report.series_sets import Script
 
@@ -127,8 +128,25 @@ def test_each_failed_send_has_its_outcome_in_the_ledger(class_name: str, outcome
 
 
 def test_the_ledger_names_all_outcomes_in_one_order_also_those_that_none_has() -> None:
-    order = "ok late negative malformed mismatch timeout unrecognised lost stopped other"
+    order = "ok late negative malformed mismatch timeout unrecognised lost stopped failed other"
     assert list(ledger_of(Script()).outcomes) == order.split()
+
+
+def test_connections_and_requests_are_sends_of_the_ledger_as_ratings_are() -> None:
+    window = Window(sends=5)
+    for kind in ("handshake", "http"):
+        window.histograms[kind, "x"] = histogram = Histogram()
+        histogram.record_ns(1_000_000)
+        window.failures[kind.upper(), "x", "tls.eof"] = 1
+    window.failures["HANDSHAKE", "x", "gen.stopped"] = 1
+    window.failures["TLS", "x", "tls.eof"] = 7  # of a connection that is no send
+    found = ledger(window)
+    assert {name: count for name, count in found.outcomes.items() if count} == {
+        "ok": 2,
+        "failed": 2,
+        "stopped": 1,
+    }
+    assert found.balanced
 
 
 def test_failures_of_other_types_are_no_outcome_of_a_send() -> None:

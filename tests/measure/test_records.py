@@ -2,19 +2,20 @@
 
 from openclaw_locust.failures import SAMPLE_LENGTH, Failure
 from openclaw_locust.measure.records import Records
+from openclaw_locust.negotiated import Negotiated
 
 
 def test_what_a_connection_reached_and_negotiated_is_counted() -> None:
     records = Records()
-    records.connection("127.0.0.1", "", "")
-    records.connection("::1", "TLSv1.3", "AES")
+    records.connection("127.0.0.1", None)
+    records.connection("::1", Negotiated("TLSv1.3", "AES"))
     assert records.addresses == {"127.0.0.1": 1, "::1": 1}
-    assert records.negotiated == {("TLSv1.3", "AES"): 1}
+    assert records.negotiated == {Negotiated("TLSv1.3", "AES"): 1}
 
 
 def test_a_connection_that_reached_nothing_names_no_address() -> None:
     records = Records()
-    records.connection("", "", "")
+    records.connection("", None)
     assert not records.addresses
     assert not records.negotiated
 

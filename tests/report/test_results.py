@@ -18,6 +18,7 @@ from openclaw_locust.results import (
     Sample,
     Stage,
 )
+from openclaw_locust.tls_results import Negotiation, Resumption
 from tests.report.series_sets import Script
 
 FACTS = RunFacts(
@@ -40,6 +41,11 @@ FACTS = RunFacts(
     invalid=("worker 1 had no CPU left",),
     aborted="ack p95 < 250ms was crossed at 34 s",
     clocks="by the master's clock",
+    negotiated=(
+        Negotiation(7, "TLSv1.3", "AES", "x25519", "RSA 2048", "sha256", "http/1.1", resumed=True),
+        Negotiation(2, "TLSv1.2"),
+    ),
+    resumption=Resumption(0.5, offered=8, accepted=7, lacking=1, tickets=12, connections=9),
 )
 
 PARTS = {
@@ -156,6 +162,12 @@ def _histogram(**changes: object) -> dict[str, object]:
         (_damaged("stages", "stage", start_s=61), "ends before it begins"),
         (_damaged("generator", "process", process=None), '"process" of the wrong type'),
         (_damaged("generator", "process", figures={"cpu": "1"}), '"figures" that does not map'),
+        (_changed(model={"unit": "byte"}), '"unit" that is none of rating, connection, request'),
+        (_changed(negotiated=[{}]), 'lacks the field "count"'),
+        (_changed(negotiated=[{"count": 1, "resumed": "no"}]), '"resumed" of the wrong type'),
+        (_changed(resumption=[]), '"resumption" of the wrong type'),
+        (_changed(resumption={"asked": 2}), '"asked" out of range'),
+        (_changed(resumption={"asked": 1, "offered": -1}), '"offered" out of range'),
         (_changed(series=[]), '"series" of the wrong type'),
         (_changed(series={}), "\"series\" that lacks 'interval_s'"),
         (_damaged("series", "series", interval_s=0), '"series" that is damaged'),

@@ -36,6 +36,18 @@ def test_acks_that_all_fail_are_told_once_there_are_connections() -> None:
     assert said.startswith("no ack yet: all 4 failed with app.ack.timeout: ")
 
 
+def test_connections_that_are_the_goal_are_spoken_of_as_those_on_the_way_to_one() -> None:
+    said = word(Script().failed("HANDSHAKE", "tls.version", 3)) or ""
+    assert said.startswith("no connection yet: all 3 failed with tls.version: ")
+    said = word(Script().connected(2).failed("HTTP", "http.not_found", 4)) or ""
+    assert said.startswith("no answer yet: all 4 failed with http.not_found: ")
+
+
+def test_one_good_connection_or_request_is_enough_to_say_nothing() -> None:
+    for metric in ("handshake", "http"):
+        assert has_worked(Script().took(metric, 1.0).series().window())
+
+
 def test_one_ack_is_enough_to_say_nothing() -> None:
     window = Script().connected(1).acked(1.0).failed("ACK", "app.ack.timeout", 9).series().window()
     assert early_word(window, Records()) is None

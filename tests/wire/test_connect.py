@@ -65,7 +65,10 @@ def test_tls_1_3_with_ecdsa_over_ipv4(served: Served) -> None:
     with opened(served.url, tls_ca=served.ca, clock=clock) as websocket:
         rate(websocket)
         rate(websocket)
-    assert clock.tls_version == "TLSv1.3"
+    assert clock.negotiated is not None
+    assert (clock.negotiated.version, clock.negotiated.key) == ("TLSv1.3", "ECDSA P-256")
+    assert (clock.negotiated.signature, clock.negotiated.alpn) == ("ecdsa-with-SHA256", "http/1.1")
+    assert (clock.negotiated.group, clock.negotiated.resumed) == ("x25519", False)
     assert clock.address == "127.0.0.1"
     for name in ("dns", "tcp", "tls", "upgrade"):
         assert (clock.phases()[name] or 0) > 0
@@ -76,8 +79,9 @@ def test_tls_1_2_with_rsa_over_ipv6(rsa: Served) -> None:
     clock = Clock()
     with opened(rsa.url, tls_ca=rsa.ca, clock=clock) as websocket:
         rate(websocket)
-    assert clock.tls_version == "TLSv1.2"
-    assert "RSA" in clock.cipher
+    assert clock.negotiated is not None
+    assert (clock.negotiated.version, clock.negotiated.key) == ("TLSv1.2", "RSA 2048")
+    assert "RSA" in clock.negotiated.cipher
     assert clock.address == "::1"
 
 
@@ -86,16 +90,17 @@ def test_the_lowest_version_and_the_ciphers_are_as_asked(served: Served, rsa: Se
     clock = Clock()
     suite = "ECDHE-RSA-AES256-GCM-SHA384"
     with opened(rsa.url, tls_ca=rsa.ca, tls_ciphers=suite, clock=clock):
-        assert clock.cipher == suite
+        assert clock.negotiated is not None
+        assert clock.negotiated.cipher == suite
     failure = refused(rsa.url, tls_ca=rsa.ca, tls_ciphers="ECDHE-ECDSA-AES128-GCM-SHA256")
-    assert str(failure) == "tls.no_common_params"
+    assert str(failure) == "tls.cipher_not_offered"
 
 
 def test_plain_ws_works_and_has_no_tls_phase() -> None:
     clock = Clock()
     with serve("--no-tls") as server, opened(server.url, clock=clock) as websocket:
         rate(websocket)
-    assert (clock.tls_ns, clock.tls_version, clock.cipher) == (None, "", "")
+    assert (clock.tls_ns, clock.negotiated) == (None, None)
 
 
 def test_verification_can_be_switched_off(served: Served) -> None:

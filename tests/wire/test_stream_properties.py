@@ -129,7 +129,7 @@ def errors_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 def reach(to: Endpoint, peer: Peer, timeout_s: float = PATIENCE_S) -> WebSocket:
     """Connect to a peer as to the endpoint: all examples share its TLS context."""
     dial = (peer.host, peer.port)
-    return connect(replace(to, dial=dial, connect_timeout_s=timeout_s), 0, Clock())
+    return connect(replace(to, dial=dial, connect_timeout_ns=int(timeout_s * 1e9)), 0, Clock())
 
 
 def attempt(to: Endpoint, script: Sequence[Step]) -> WebSocket | Failure:
