@@ -8,7 +8,7 @@ FOR_USE := $(VENV)/.for-use
 FOR_DEVELOPMENT := $(VENV)/.for-development
 CHECKED := openclaw_locust locustfiles tests benchmarks
 
-.PHONY: demo test lint conformance failures bench bench-truth clean
+.PHONY: demo test lint conformance failures bench bench-truth bench-handshakes bench-ports clean
 
 demo: $(FOR_USE)  ## load the embedded rating server over TLS and print the report
 	$(BIN)/locust -f locustfiles/rating.py --demo --users 50 --spawn-rate 25 --run-time 20s \
@@ -34,6 +34,12 @@ bench: $(FOR_USE)  ## CPU per ack and per connect beside k6, in one run
 
 bench-truth: $(FOR_USE)  ## a stalled server as we, k6 and plain Locust see it, and as it was
 	$(BIN)/python benchmarks/true_distribution.py
+
+bench-handshakes: $(FOR_USE)  ## connects per second and CPU per connect beside wrk and k6
+	$(BIN)/python benchmarks/handshakes.py
+
+bench-ports: $(FOR_USE)  ## who runs out of ports (as root, in a network namespace)
+	$(BIN)/python benchmarks/port_trap.py
 
 $(VENV)/bin/python:
 	@echo "Making a virtual environment in $(VENV) with $$($(PYTHON) --version) ..."

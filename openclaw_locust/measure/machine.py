@@ -115,13 +115,16 @@ def ephemeral_ports(root: Path = ROOT) -> int:
     return len(ports) - reserved
 
 
-def check_capacity(users: int, processes: int = 1, root: Path = ROOT) -> list[Shortage]:
+def check_capacity(
+    users: int, processes: int = 1, root: Path = ROOT, sources: int = 1
+) -> list[Shortage]:
     """Return what this machine lacks for a number of users, one connection each.
 
     Args:
         users: all that run on this machine.
         processes: how many processes share them.
         root: of the files that are read.
+        sources: how many addresses their connections go out from; each has all ports.
     """
     each = -(-users // max(processes, 1))
     needed, limit = each + RESERVED_DESCRIPTORS, descriptor_limit()
@@ -136,9 +139,10 @@ def check_capacity(users: int, processes: int = 1, root: Path = ROOT) -> list[Sh
         ),
         _shortage(
             users,
-            ports := ephemeral_ports(root),
+            ports := ephemeral_ports(root) * max(sources, 1),
             f"{users} connections to one address need as many local ports, and there are {ports}",
-            "widen them (sysctl net.ipv4.ip_local_port_range) or use more machines",
+            "widen them (sysctl net.ipv4.ip_local_port_range), add addresses (--source-ip) or use "
+            "more machines",
         ),
     ]
     return [shortage for shortage in found if shortage is not None]

@@ -45,7 +45,7 @@ def check_machine(options: Mapping[str, Any], settings: Settings) -> None:
     if processes < 0:
         processes = os.cpu_count() or 1
     if not options.get("master") or processes:
-        _check(_users(options, settings), max(processes, 1))
+        _check(_users(options, settings), max(processes, 1), settings)
 
 
 def check_worker(options: Mapping[str, Any], settings: Settings, workers: int) -> None:
@@ -54,7 +54,7 @@ def check_worker(options: Mapping[str, Any], settings: Settings, workers: int) -
     Raises:
         SettingsError: they need more than its machine has.
     """
-    _check(-(-_users(options, settings) // max(workers, 1)), 1)
+    _check(-(-_users(options, settings) // max(workers, 1)), 1, settings)
 
 
 def _users(options: Mapping[str, Any], settings: Settings) -> int:
@@ -67,8 +67,8 @@ def _users(options: Mapping[str, Any], settings: Settings) -> int:
         return 1  # what is no number, Locust refuses
 
 
-def _check(users: int, processes: int) -> None:
-    for shortage in check_capacity(users, processes):
+def _check(users: int, processes: int, settings: Settings) -> None:
+    for shortage in check_capacity(users, processes, sources=len(settings.source_ips)):
         if shortage.is_fatal:
             raise SettingsError(f"too many users for this machine: {shortage.text}")
         logger.warning(shortage.text)

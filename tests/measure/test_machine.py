@@ -163,6 +163,7 @@ def test_few_ports_are_tight_and_too_few_are_fatal(
 
 def test_enough_ports_and_descriptors_are_no_shortage(tmp_path: Path) -> None:
     assert check_capacity(80, 1, _ports(tmp_path, "50000 50099\n")) == []
+    assert check_capacity(160, 1, _ports(tmp_path, "50000 50099\n"), sources=2) == []
 
 
 def test_processes_share_the_users_but_not_the_ports(tmp_path: Path) -> None:
