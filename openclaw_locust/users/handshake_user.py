@@ -160,6 +160,11 @@ class HandshakeUser(TargetUser):
             else:
                 attempt.fail(name, failure)
         if failure is not None:
+            self._rest_after(failure)
+
+    def _rest_after(self, failure: Failure) -> None:
+        """Stay away for a while, unless a schedule says when to come: whatever the service does."""
+        if self._pacer is None:
             self._stay_away(failure)
 
     def _shake(self, clock: Clock, session: Kept | None) -> None:
@@ -221,19 +226,19 @@ class HandshakeUser(TargetUser):
             else:
                 attempt.fail(self.name, failure)
         if failure is not None:
-            self._stay_away(failure)
+            self._rest_after(failure)
 
     def _open_http(self) -> bool:
         """Open a connection for requests; a failure is one of its row TLS."""
-        clock, session = self._clock_and_session()
-        interval = self.workload.recorder.at(now_ns())
         failure = None
-        try:
-            transport = open_transport(self.workload.endpoint, self.number, clock, session)
-        except Failure as found:
-            failure = found
-        self._settle_session(clock, session)
-        self._events.connection(clock, interval, failure)
+        with self._connecting() as interval:
+            clock, session = self._clock_and_session()
+            try:
+                transport = open_transport(self.workload.endpoint, self.number, clock, session)
+            except Failure as found:
+                failure = found
+            self._settle_session(clock, session)
+            self._events.connection(clock, interval, failure)
         if failure is not None:
             self._stay_away(failure)
             return False

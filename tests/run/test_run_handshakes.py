@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,20 @@ def all_handshakes(folder: Path, cases: dict[str, tuple[Any, ...]]) -> dict[str,
     return run_all(folder, cases, {name: {"file": HANDSHAKES} for name in cases})
 
 
+@contextmanager
+def each_with_its_own_server(
+    folder: Path, cases: dict[str, tuple[tuple[str, ...], tuple[Any, ...]]]
+) -> Iterator[dict[str, tuple[Run, dict[str, Any]]]]:
+    """Run each case, of a server's options and the load's, together; give run and record."""
+    with ExitStack() as stack:
+        servers = {
+            name: stack.enter_context(serve(*options)) for name, (options, _) in cases.items()
+        }
+        loads = {name: at(servers[name], *options) for name, (_, options) in cases.items()}
+        runs = all_handshakes(folder, loads)
+        yield {name: (runs[name], servers[name].counts()) for name in cases}
+
+
 def test_each_connection_has_one_outcome_and_its_phases_add_up(tmp_path: Path) -> None:
     with serve() as server:
         found = handshakes(tmp_path, *at(server, *GENTLY, "-t", "2s")).ended_with(0)
@@ -77,32 +92,30 @@ def test_each_connection_has_one_outcome_and_its_phases_add_up(tmp_path: Path) -
 
 
 def test_the_share_of_resumed_handshakes_is_the_servers_own_count(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        servers = {share: stack.enter_context(serve()) for share in SHARES}
-        cases = {
-            str(share): at(server, "--tls-resume", f"{share}%", *GENTLY, "-t", "2s")
-            for share, server in servers.items()
-        }
-        runs = all_handshakes(tmp_path, cases)
-        records = {share: server.counts() for share, server in servers.items()}
-    for share, record in records.items():
-        found = runs[str(share)].ended_with(0)
-        assert count(found, TLS) == record["tls_full"]
-        assert count(found, TLS, RESUMED) == record["tls_resumed"]
-        assert found.count("HANDSHAKE", RESUMED) == record["tls_resumed"]
-        made = record["tls_full"] + record["tls_resumed"]
-        # each user's first connection has no session to offer
-        assert made * share / 100 - USERS[1] - 1 <= record["tls_resumed"] <= made * share / 100
+    with each_with_its_own_server(
+        tmp_path,
+        {str(share): ((), ("--tls-resume", f"{share}%", *GENTLY, "-t", "2s")) for share in SHARES},
+    ) as found:
+        for share in SHARES:
+            run, record = found[str(share)]
+            run.ended_with(0)
+            assert count(run, TLS) == record["tls_full"]
+            assert count(run, TLS, RESUMED) == record["tls_resumed"]
+            assert run.count("HANDSHAKE", RESUMED) == record["tls_resumed"]
+            made = record["tls_full"] + record["tls_resumed"]
+            # each user's first connection has no session to offer
+            assert made * share / 100 - USERS[1] - 1 <= record["tls_resumed"] <= made * share / 100
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_one_session_may_serve_all_users(tmp_path: Path, version: str) -> None:
-    with serve("--tls-max", version) as server:
-        options = ("--tls-resume", "100%", "--tls-tickets", "shared", *GENTLY, "-t", "1s")
-        found = handshakes(tmp_path, *at(server, *options)).ended_with(0)
-        record = server.counts()
-    assert record["tls_resumed"] == count(found, TLS, RESUMED) > 20
-    assert record["tls_full"] <= USERS[1]
+def test_one_session_may_serve_all_users(tmp_path: Path) -> None:
+    options = ("--tls-resume", "100%", "--tls-tickets", "shared", *GENTLY, "-t", "1s")
+    with each_with_its_own_server(
+        tmp_path, {version: (("--tls-max", version), options) for version in ("1.2", "1.3")}
+    ) as found:
+        for run, record in found.values():
+            run.ended_with(0)
+            assert record["tls_resumed"] == count(run, TLS, RESUMED) > 20
+            assert record["tls_full"] <= USERS[1]
 
 
 def test_a_server_without_tickets_resumes_nothing_and_the_report_says_so(tmp_path: Path) -> None:
@@ -116,18 +129,17 @@ def test_a_server_without_tickets_resumes_nothing_and_the_report_says_so(tmp_pat
 
 
 def test_the_handshake_alone_and_plain_requests_have_their_modes(tmp_path: Path) -> None:
-    with serve() as server:
-        tls = at(server, "--handshake-mode", "tls", *GENTLY, "-t", "1s")
-        found = handshakes(tmp_path / "tls", *tls).ended_with(0)
-        http = at(server, "--handshake-mode", "http", *GENTLY, "-t", "1s")
-        asked = handshakes(tmp_path / "http", *http).ended_with(0)
-        record = server.counts()
-    assert found.count("HANDSHAKE") == found.count("TLS") > 20
-    assert found.count("UPGRADE") == record["upgrades"] == 0
-    assert asked.count("HTTP") == count(asked, HTTP) == record["requests"] > 20
-    assert asked.count("TLS") == USERS[1]
-    assert record["tls_full"] == found.count("TLS") + asked.count("TLS")
-    assert window_of(asked).sends == asked.count("HTTP")
+    cases = {
+        mode: ((), ("--handshake-mode", mode, *GENTLY, "-t", "1s")) for mode in ("tls", "http")
+    }
+    with each_with_its_own_server(tmp_path, cases) as found:
+        run, record = found["tls"]
+        assert run.ended_with(0).count("HANDSHAKE") == run.count("TLS") == record["tls_full"] > 20
+        assert run.count("UPGRADE") == record["upgrades"] == 0
+        run, record = found["http"]
+        assert run.ended_with(0).count("HTTP") == count(run, HTTP) == record["requests"] > 20
+        assert run.count("TLS") == record["tls_full"] == USERS[1]
+        assert window_of(run).sends == run.count("HTTP")
 
 
 def test_requests_that_are_refused_fail_by_their_status(tmp_path: Path) -> None:
@@ -138,16 +150,19 @@ def test_requests_that_are_refused_fail_by_their_status(tmp_path: Path) -> None:
     assert found.count("TLS") == USERS[1]  # the connection is as good as it was
 
 
-@pytest.mark.parametrize("kind", ["constant", "poisson"])
-def test_connections_begin_on_schedule_and_each_is_accounted_for(tmp_path: Path, kind: str) -> None:
-    with serve() as server:
-        options = ("--connect-rate", "60/s", "--arrivals", kind, "-t", "5s")
-        found = handshakes(tmp_path, *at(server, *options)).ended_with(0)
-        assert server.counts()["tls_full"] == found.count("HANDSHAKE")
-    ledger = found.report_json["ledger"]
-    assert ledger["planned"] == ledger["sends"] + ledger["unsent"]
-    assert ledger["sends"] == found.count("HANDSHAKE") == sum(ledger["outcomes"].values()) > 90
-    assert count(found, SERVICE) == count(found, LAG) == found.count("HANDSHAKE")
+def test_connections_begin_on_schedule_and_each_is_accounted_for(tmp_path: Path) -> None:
+    cases = {
+        kind: ((), ("--connect-rate", "60/s", "--arrivals", kind, "-t", "5s"))
+        for kind in ("constant", "poisson")
+    }
+    with each_with_its_own_server(tmp_path, cases) as found:
+        for run, record in found.values():
+            assert record["tls_full"] == run.ended_with(0).count("HANDSHAKE")
+            ledger = run.report_json["ledger"]
+            assert ledger["planned"] == ledger["sends"] + ledger["unsent"]
+            assert ledger["sends"] == run.count("HANDSHAKE") == sum(ledger["outcomes"].values())
+            assert ledger["sends"] > 90
+            assert count(run, SERVICE) == count(run, LAG) == run.count("HANDSHAKE")
 
 
 def test_a_stalled_server_shows_in_the_time_from_the_planned_begin(tmp_path: Path) -> None:
@@ -213,18 +228,31 @@ def time_waits(port: int) -> Counter[str]:
     return found
 
 
-@pytest.mark.parametrize("mode", ["tls", "upgrade"])
-def test_the_server_ends_first_so_that_no_port_of_ours_is_kept(tmp_path: Path, mode: str) -> None:
-    with serve() as server:
-        options = ("--handshake-mode", mode, *GENTLY, "-t", "1s")
-        found = handshakes(tmp_path / "polite", *at(server, *options)).ended_with(0)
-        polite = time_waits(server.port)
-        handshakes(tmp_path / "reset", *at(server, *options, "--close", "reset")).ended_with(0)
-        after = time_waits(server.port)
-    assert polite["client"] == after["client"] == 0
-    # a port that is taken again takes its TIME_WAIT away; a reset leaves none to either side
-    assert 0.9 * found.count("HANDSHAKE") < polite["server"] <= found.count("HANDSHAKE")
-    assert after["server"] <= polite["server"]
+def test_the_server_ends_first_so_that_no_port_of_ours_is_kept(tmp_path: Path) -> None:
+    with serve() as one, serve() as other:
+        servers = {"tls": one, "upgrade": other}
+
+        def ended_by(how: str) -> dict[str, Run]:
+            options = (*GENTLY, "-t", "1s", "--close", how)
+            return all_handshakes(
+                tmp_path / how,
+                {
+                    mode: at(server, "--handshake-mode", mode, *options)
+                    for mode, server in servers.items()
+                },
+            )
+
+        polite = ended_by("polite")
+        kept = {mode: time_waits(server.port) for mode, server in servers.items()}
+        reset = ended_by("reset")
+        after = {mode: time_waits(server.port) for mode, server in servers.items()}
+    for mode in servers:
+        reset[mode].ended_with(0)
+        made = polite[mode].ended_with(0).count("HANDSHAKE")
+        assert kept[mode]["client"] == after[mode]["client"] == 0
+        # a port that is taken again takes its TIME_WAIT away; a reset leaves none to either side
+        assert 0.9 * made < kept[mode]["server"] <= made
+        assert after[mode]["server"] <= kept[mode]["server"]
 
 
 def test_connections_go_out_from_the_addresses_that_are_named(tmp_path: Path) -> None:
