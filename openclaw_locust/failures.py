@@ -48,7 +48,7 @@ gen.source_ip | generator | An address of --source-ip is not one of this machine
 gen.memory | generator | This machine has no memory or socket buffers left. | Run fewer users on each worker.
 gen.local_reject | generator | This machine refused to send: a local firewall, route or permission. | Look at the local firewall, the routes and conntrack.
 gen.stopped | generator | The run was stopped before the ack's time was up. | Nothing is wrong with the server; give the stop more time (--stop-timeout).
-gen.unsent | server | The schedule called for a rating and no connection had room for it until its time was up. | The service is slower than users and --in-flight allow for: see the ledger; more users (-u) or a higher --in-flight send on schedule.
+gen.unsent | server | The schedule called for a rating or a connection, and nobody had room for it until its time was up. | The service is slower than users and --in-flight allow for: see the ledger; more users (-u) or a higher --in-flight send on schedule.
 dns.nxdomain | settings | The host name does not exist. | Check the spelling, the search domain and the zone.
 dns.no_address | settings | The host name has no usable address. | Check its A and AAAA records.
 dns.temporary | network | The resolver could not answer. | Check the resolver; keep answers longer (--dns-ttl) or fix the address (--connect-to).

@@ -117,9 +117,21 @@ def _savings(report: Report) -> list[str]:
         lines.append(
             f"a resumed handshake took {format_ms(resumed.p50_ms)} ms at P50, a full one "
             f"{format_ms(full.p50_ms)} ms: resumption {verb} {format_ms(abs(saved))} ms "
-            f"({format_share(abs(saved) / full.p50_ms)}); {_why(report)}"
+            f"({format_share(abs(saved) / full.p50_ms)}){_parts(report, name)}; {_why(report)}"
         )
     return [one_line(line) for line in lines]
+
+
+def _parts(report: Report, name: str) -> str:
+    """Return how the server's part and ours changed: what we save by it is not the server's."""
+    phases = report.measured.phases if report.measured else ()
+    p50 = {(row.type, row.name): row.p50_ms for row in phases}
+    words = []
+    for part, what in (("HELLO", "waiting for the ServerHello"), ("OWN", "our own computing")):
+        full, resumed = p50.get((part, name)), p50.get((part, f"{name} {RESUMED}"))
+        if full is not None and resumed is not None:
+            words.append(f"{what} went from {format_ms(full)} to {format_ms(resumed)} ms")
+    return "".join(f", {each}" for each in words)
 
 
 def _successes(row: Figures) -> int:

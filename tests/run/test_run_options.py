@@ -187,7 +187,10 @@ def test_a_tls_version_that_the_server_lacks_is_its_own_class(runs: dict[str, Ru
 
 def test_tls_1_2_and_its_cipher_are_reported(runs: dict[str, Run]) -> None:
     run = runs["tls-1.2"].ended_with(0)
-    assert "1 connection: TLSv1.2, ECDHE-ECDSA-AES128-GCM-SHA256" in run.facts["details"]
+    (row,) = run.facts["negotiated"]
+    assert (row["count"], row["version"]) == (1, "TLSv1.2")
+    assert row["cipher"] == "ECDHE-ECDSA-AES128-GCM-SHA256"
+    assert "1 connection: TLSv1.2, ECDHE-ECDSA-AES128-GCM-SHA256" in run.printed
 
 
 def test_a_proxy_is_gone_through_and_named(runs: dict[str, Run]) -> None:
