@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from socket import AF_INET, AF_INET6
 from typing import Any
 
 import pytest
@@ -113,8 +114,6 @@ def test_a_reset_keeps_no_port(pki: Pki) -> None:
 
 def test_sources_take_turns_within_a_family() -> None:
     sources = Sources(("127.0.0.2", "::1", "127.0.0.3"))
-    from socket import AF_INET, AF_INET6
-
     assert [sources.next(AF_INET) for _ in range(3)] == ["127.0.0.2", "127.0.0.3", "127.0.0.2"]
     assert sources.next(AF_INET6) == "::1"
     assert Sources(()).next(AF_INET) is None

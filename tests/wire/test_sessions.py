@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,17 +112,9 @@ def test_a_session_of_another_server_is_refused_and_the_handshake_is_full_and_go
         to, shelf = listening(one), Shelf()
         shake(to, shelf)
         ticket = shelf.take()
-        host, port = other.host, other.port
-        elsewhere = _dialling(to, (host, port))
-        clock = shake(elsewhere, shelf, ticket)
+        clock = shake(replace(to, dial=(other.host, other.port)), shelf, ticket)
     assert clock.offered
     assert not is_resumed(clock)
-
-
-def _dialling(to: Endpoint, dial: tuple[str, int]) -> Endpoint:
-    from dataclasses import replace
-
-    return replace(to, dial=dial)
 
 
 def test_tickets_are_counted_on_each_connection(served: Served, served12: Served) -> None:
