@@ -15,6 +15,7 @@ from pathlib import Path
 
 import certifi
 
+from openclaw_locust.wire import tls_facts
 from openclaw_locust.wire.openssl import OPENSSL
 from openclaw_locust.wire.sessions import listen
 
@@ -72,6 +73,7 @@ class TlsContexts:
         self._profile = profile
         self._contexts: dict[int, ssl.SSLContext] = {}
         self._is_listening = False
+        tls_facts.prepare()
         self._anchors = _read_anchors(profile.ca) if profile.ca and profile.verify else []
         for number in range(min(1, len(profile.identities)) or 1):
             self.context(number)
