@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ HANDSHAKES = ROOT / "locustfiles" / "handshake.py"
 RESUMED = f"{NAME} (resumed)"
 USERS = ("-u", 3, "-r", 100)
 SHARES = (0, 50, 100)
-GENTLY = ("--pause", "20ms")
+VERSIONS = ("1.2", "1.3")
+GENTLY = ("--pause", "50ms")
 """Not back to back, or the run would be the generator's."""
 
 
@@ -62,24 +63,48 @@ def all_handshakes(folder: Path, cases: dict[str, tuple[Any, ...]]) -> dict[str,
     return run_all(folder, cases, {name: {"file": HANDSHAKES} for name in cases})
 
 
-@contextmanager
+@dataclass(frozen=True)
+class Load:
+    """A run, and the record of the server that it had for itself."""
+
+    run: Run
+    record: dict[str, Any]
+
+
 def each_with_its_own_server(
     folder: Path, cases: dict[str, tuple[tuple[str, ...], tuple[Any, ...]]]
-) -> Iterator[dict[str, tuple[Run, dict[str, Any]]]]:
-    """Run each case, of a server's options and the load's, together; give run and record."""
+) -> dict[str, Load]:
+    """Run each case, of a server's options and the load's, some at the same time."""
     with ExitStack() as stack:
         servers = {
             name: stack.enter_context(serve(*options)) for name, (options, _) in cases.items()
         }
         loads = {name: at(servers[name], *options) for name, (_, options) in cases.items()}
         runs = all_handshakes(folder, loads)
-        yield {name: (runs[name], servers[name].counts()) for name in cases}
+        return {name: Load(runs[name], servers[name].counts()) for name in cases}
 
 
-def test_each_connection_has_one_outcome_and_its_phases_add_up(tmp_path: Path) -> None:
-    with serve() as server:
-        found = handshakes(tmp_path, *at(server, *GENTLY, "-t", "2s")).ended_with(0)
-        record = server.counts()
+@pytest.fixture(scope="module")
+def loads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Load]:
+    http = ("--handshake-mode", "http")
+    every, shared = ("--tls-resume", "100%"), ("--tls-tickets", "shared")
+    cases: dict[str, tuple[tuple[str, ...], tuple[Any, ...]]] = {
+        "plain": ((), ()),
+        "no tickets": (("--no-tickets", "--tls-min", "1.3"), every),
+        "tls": ((), ("--handshake-mode", "tls")),
+        "http": ((), http),
+        "refused": ((), (*http, "--http-path", "/nowhere")),
+        **{
+            f"shared {version}": (("--tls-max", version), (*every, *shared)) for version in VERSIONS
+        },
+        **{f"{share} %": ((), ("--tls-resume", f"{share}%")) for share in SHARES},
+    }
+    paced = {name: (server, (*load, *GENTLY, "-t", "2s")) for name, (server, load) in cases.items()}
+    return each_with_its_own_server(tmp_path_factory.mktemp("loads"), paced)
+
+
+def test_each_connection_has_one_outcome_and_its_phases_add_up(loads: dict[str, Load]) -> None:
+    found, record = loads["plain"].run.ended_with(0), loads["plain"].record
     done = found.count("HANDSHAKE")
     assert done > 30
     assert found.errors == {}
@@ -93,78 +118,65 @@ def test_each_connection_has_one_outcome_and_its_phases_add_up(tmp_path: Path) -
     assert times[HELLO] + times[OWN] + times[REST] == pytest.approx(times[TLS], rel=0.02, abs=3)
 
 
-def test_the_share_of_resumed_handshakes_is_the_servers_own_count(tmp_path: Path) -> None:
-    with each_with_its_own_server(
-        tmp_path,
-        {str(share): ((), ("--tls-resume", f"{share}%", *GENTLY, "-t", "2s")) for share in SHARES},
-    ) as found:
-        for share in SHARES:
-            run, record = found[str(share)]
-            run.ended_with(0)
-            assert count(run, TLS) == record["tls_full"]
-            assert count(run, TLS, RESUMED) == record["tls_resumed"]
-            assert run.count("HANDSHAKE", RESUMED) == record["tls_resumed"]
-            made = record["tls_full"] + record["tls_resumed"]
-            # each user's first connection has no session to offer
-            assert made * share / 100 - USERS[1] - 1 <= record["tls_resumed"] <= made * share / 100
+@pytest.mark.parametrize("share", SHARES)
+def test_the_share_of_resumed_handshakes_is_the_servers_own_count(
+    loads: dict[str, Load], share: int
+) -> None:
+    found, record = loads[f"{share} %"].run.ended_with(0), loads[f"{share} %"].record
+    assert count(found, TLS) == record["tls_full"]
+    assert count(found, TLS, RESUMED) == record["tls_resumed"]
+    assert found.count("HANDSHAKE", RESUMED) == record["tls_resumed"]
+    made = record["tls_full"] + record["tls_resumed"]
+    # each user's first connection has no session to offer
+    assert made * share / 100 - USERS[1] - 1 <= record["tls_resumed"] <= made * share / 100
 
 
-def test_one_session_may_serve_all_users(tmp_path: Path) -> None:
-    options = ("--tls-resume", "100%", "--tls-tickets", "shared", *GENTLY, "-t", "1s")
-    with each_with_its_own_server(
-        tmp_path, {version: (("--tls-max", version), options) for version in ("1.2", "1.3")}
-    ) as found:
-        for run, record in found.values():
-            run.ended_with(0)
-            assert record["tls_resumed"] == count(run, TLS, RESUMED) > 20
-            assert record["tls_full"] <= USERS[1]
+@pytest.mark.parametrize("version", VERSIONS)
+def test_one_session_may_serve_all_users(loads: dict[str, Load], version: str) -> None:
+    found, record = loads[f"shared {version}"].run.ended_with(0), loads[f"shared {version}"].record
+    assert record["tls_resumed"] == count(found, TLS, RESUMED) > 20
+    assert record["tls_full"] <= USERS[1]
 
 
-def test_a_server_without_tickets_resumes_nothing_and_the_report_says_so(tmp_path: Path) -> None:
-    with serve("--no-tickets", "--tls-min", "1.3") as server:
-        options = ("--tls-resume", "100%", *GENTLY, "-t", "1s")
-        found = handshakes(tmp_path, *at(server, *options)).ended_with(0)
-        assert server.counts()["tls_resumed"] == 0
+def test_a_server_without_tickets_resumes_nothing_and_the_report_says_so(
+    loads: dict[str, Load],
+) -> None:
+    found, record = loads["no tickets"].run.ended_with(0), loads["no tickets"].record
+    assert record["tls_resumed"] == 0
     resumption = found.facts["resumption"]
     assert resumption["offered"] == resumption["accepted"] == resumption["tickets"] == 0
     assert resumption["lacking"] == found.count("HANDSHAKE")
 
 
-def test_the_handshake_alone_and_plain_requests_have_their_modes(tmp_path: Path) -> None:
-    cases = {
-        mode: ((), ("--handshake-mode", mode, *GENTLY, "-t", "1s")) for mode in ("tls", "http")
-    }
-    with each_with_its_own_server(tmp_path, cases) as found:
-        run, record = found["tls"]
-        assert run.ended_with(0).count("HANDSHAKE") == run.count("TLS") == record["tls_full"] > 20
-        assert run.count("UPGRADE") == record["upgrades"] == 0
-        run, record = found["http"]
-        assert run.ended_with(0).count("HTTP") == count(run, HTTP) == record["requests"] > 20
-        assert run.count("TLS") == record["tls_full"] == USERS[1]
-        assert window_of(run).sends == run.count("HTTP")
+def test_the_handshake_alone_and_plain_requests_have_their_modes(loads: dict[str, Load]) -> None:
+    found, record = loads["tls"].run.ended_with(0), loads["tls"].record
+    assert found.count("HANDSHAKE") == found.count("TLS") == record["tls_full"] > 20
+    assert found.count("UPGRADE") == record["upgrades"] == 0
+    found, record = loads["http"].run.ended_with(0), loads["http"].record
+    assert found.count("HTTP") == count(found, HTTP) == record["requests"] > 20
+    assert found.count("TLS") == record["tls_full"] == USERS[1]
+    assert window_of(found).sends == found.count("HTTP")
 
 
-def test_requests_that_are_refused_fail_by_their_status(tmp_path: Path) -> None:
-    with serve() as server:
-        options = ("--handshake-mode", "http", "--http-path", "/nowhere", *GENTLY, "-t", "1s")
-        found = handshakes(tmp_path, *at(server, *options)).ended_with(1)  # nothing was measured
+def test_requests_that_are_refused_fail_by_their_status(loads: dict[str, Load]) -> None:
+    found = loads["refused"].run.ended_with(1)  # nothing was measured
     assert set(found.errors) == {("HTTP", "http.not_found")}
     assert found.count("TLS") == USERS[1]  # the connection is as good as it was
 
 
 def test_connections_begin_on_schedule_and_each_is_accounted_for(tmp_path: Path) -> None:
     cases = {
-        kind: ((), ("--connect-rate", "60/s", "--arrivals", kind, "-t", "5s"))
+        kind: ((), ("--connect-rate", "60/s", "--arrivals", kind, "-t", "4s"))
         for kind in ("constant", "poisson")
     }
-    with each_with_its_own_server(tmp_path, cases) as found:
-        for run, record in found.values():
-            assert record["tls_full"] == run.ended_with(0).count("HANDSHAKE")
-            ledger = run.report_json["ledger"]
-            assert ledger["planned"] == ledger["sends"] + ledger["unsent"]
-            assert ledger["sends"] == run.count("HANDSHAKE") == sum(ledger["outcomes"].values())
-            assert ledger["sends"] > 90
-            assert count(run, SERVICE) == count(run, LAG) == run.count("HANDSHAKE")
+    for load in each_with_its_own_server(tmp_path, cases).values():
+        found = load.run.ended_with(0)
+        assert load.record["tls_full"] == found.count("HANDSHAKE")
+        ledger = found.report_json["ledger"]
+        assert ledger["planned"] == ledger["sends"] + ledger["unsent"]
+        assert ledger["sends"] == found.count("HANDSHAKE") == sum(ledger["outcomes"].values())
+        assert ledger["sends"] > 50
+        assert count(found, SERVICE) == count(found, LAG) == found.count("HANDSHAKE")
 
 
 def test_a_stalled_server_shows_in_the_time_from_the_planned_begin(tmp_path: Path) -> None:
