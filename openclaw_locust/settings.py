@@ -26,9 +26,10 @@ from openclaw_locust.rating.messages import (
 )
 from openclaw_locust.redact import MASK, mask_header, mask_url
 from openclaw_locust.tls_settings import read_tls
+from openclaw_locust.wire.ciphers import split_ciphers
 from openclaw_locust.wire.proxy import Proxy, parse_proxy
 from openclaw_locust.wire.target import Target, parse_address, parse_target
-from openclaw_locust.wire.tls import TlsProfile, split_ciphers
+from openclaw_locust.wire.tls import TlsProfile
 from openclaw_locust.wire.upgrade import check_subprotocols, parse_header
 
 _LARGEST_MESSAGE = 1 << 30

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from openclaw_locust.option_values import OptionValues, SettingsError
+from openclaw_locust.wire.ciphers import split_ciphers
+from openclaw_locust.wire.identities import Identity, find_identities
 from openclaw_locust.wire.target import ascii_host
-from openclaw_locust.wire.tls import Identity, TlsProfile, find_identities, split_ciphers
+from openclaw_locust.wire.tls import TlsProfile
 
 
 def read_tls(values: OptionValues) -> TlsProfile:

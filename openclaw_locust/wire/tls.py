@@ -16,21 +16,13 @@ from pathlib import Path
 import certifi
 
 from openclaw_locust.wire import tls_facts
-from openclaw_locust.wire.openssl import OPENSSL
+from openclaw_locust.wire.ciphers import set_ciphers
+from openclaw_locust.wire.identities import Identity, load_identity
 from openclaw_locust.wire.sessions import listen
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 # No dash in between: a certificate without an end must not swallow the next one.
 _PEM = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([^-]+)-----END ")
-_KEY_SUFFIXES = ("-key.pem", ".key")
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A client certificate and its key, as paths. ``key`` may be the certificate's own file."""
-
-    cert: Path
-    key: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,7 @@ class TlsContexts:
         for number in range(min(1, len(profile.identities)) or 1):
             self.context(number)
         for identity in profile.identities[1:]:
-            _load_identity(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), identity, profile)
+            load_identity(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), identity, profile.key_passphrase)
 
     @property
     def trust(self) -> str:
@@ -135,9 +127,9 @@ class TlsContexts:
         if profile.crl and profile.verify:
             _load_crl(context, profile.crl)
         if profile.ciphers:
-            _set_ciphers(context, profile.ciphers)
+            set_ciphers(context, profile.ciphers)
         if identity is not None:
-            _load_identity(context, identity, profile)
+            load_identity(context, identity, profile.key_passphrase)
             # TLS 1.3 servers that ask for the certificate only after the handshake
             context.post_handshake_auth = True
         if keylog := os.environ.get("SSLKEYLOGFILE"):
@@ -148,39 +140,6 @@ class TlsContexts:
                     f"SSLKEYLOGFILE {keylog!r} cannot be written: {error.strerror}"
                 ) from None
         return context
-
-
-def find_identities(folder: Path) -> tuple[Identity, ...]:
-    """Return the pairs in a folder by name: ``x.pem`` with ``x-key.pem``, ``x.crt`` with ``x.key``.
-
-    Raises:
-        ValueError: the folder cannot be read, has none, or a certificate has no key beside it.
-    """
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as error:
-        raise ValueError(
-            f"--client-certs {str(folder)!r} cannot be read: {error.strerror}; "
-            "name a folder of NAME.pem and NAME-key.pem"
-        ) from None
-    identities = []
-    for cert in files:
-        if cert.suffix not in (".pem", ".crt") or cert.name.endswith(_KEY_SUFFIXES):
-            continue
-        keys = [cert.with_name(cert.stem + suffix) for suffix in _KEY_SUFFIXES]
-        key = next((path for path in keys if path in files), None)
-        if key is None:
-            raise ValueError(
-                f"--client-certs: {str(cert)!r} has no key beside it; "
-                f"put it there as {keys[0].name} or {keys[1].name}"
-            )
-        identities.append(Identity(cert, key))
-    if not identities:
-        raise ValueError(
-            f"--client-certs {str(folder)!r} has no certificates; "
-            "put pairs of NAME.pem and NAME-key.pem there"
-        )
-    return tuple(identities)
 
 
 def _read_anchors(path: Path) -> list[bytes]:
@@ -250,83 +209,3 @@ def _load_crl(context: ssl.SSLContext, path: Path) -> None:
             "(from DER: openssl crl -inform DER -in FILE -out crl.pem)"
         )
     context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
-
-
-def split_ciphers(text: str) -> tuple[str, str]:
-    """Return the TLS 1.3 suites of a cipher list, and what it says for TLS 1.2."""
-    names = [name for name in re.split(r"[:,\s]+", text.strip()) if name]
-    suites = [name for name in names if name.startswith("TLS_")]
-    return ":".join(suites), ":".join(name for name in names if name not in suites)
-
-
-def _set_ciphers(context: ssl.SSLContext, ciphers: str) -> None:
-    suites, others = split_ciphers(ciphers)
-    if suites:
-        _set_suites(context, suites)
-    if not others:
-        context.minimum_version = ssl.TLSVersion.TLSv1_3  # else 1.2 would go round what is asked
-        return
-    try:
-        context.set_ciphers(others)
-    except (ssl.SSLError, ValueError):
-        raise ValueError(
-            f"--tls-ciphers {others!r} selects no cipher; write an OpenSSL list such as "
-            "ECDHE+AESGCM, and TLS 1.3 suites such as TLS_AES_256_GCM_SHA384"
-        ) from None
-
-
-def _set_suites(context: ssl.SSLContext, suites: str) -> None:
-    setter = getattr(context, "set_ciphersuites", None)  # Python 3.15
-    if setter is None and OPENSSL is None:
-        raise ValueError(
-            f"--tls-ciphers {suites!r}: TLS 1.3 suites cannot be chosen with this Python; take one "
-            "that is linked to the system's OpenSSL, such as Debian's"
-        )
-    try:
-        if setter is not None:
-            setter(suites)
-        elif OPENSSL is not None and not OPENSSL.set_suites(context, suites):
-            raise ValueError
-    except (ssl.SSLError, ValueError):
-        known = [each["name"] for each in ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).get_ciphers()]
-        names = ", ".join(name for name in known if name.startswith("TLS_"))
-        raise ValueError(
-            f"--tls-ciphers {suites!r} has a suite that OpenSSL does not know; it knows {names}"
-        ) from None
-
-
-def _load_identity(context: ssl.SSLContext, identity: Identity, profile: TlsProfile) -> None:
-    # A callable that answers: without one, OpenSSL would ask on the terminal and hang the run.
-    passphrase = profile.key_passphrase or ""
-    for option, path in (("--client-cert", identity.cert), ("--client-key", identity.key)):
-        try:
-            path.read_bytes()
-        except OSError as error:
-            raise ValueError(
-                f"{option} {str(path)!r} cannot be read: {error.strerror}; name a PEM file"
-            ) from None
-    try:
-        context.load_cert_chain(identity.cert, identity.key, password=lambda: passphrase)
-    except ssl.SSLError as error:
-        raise ValueError(_explain_identity(identity, error, bool(passphrase))) from None
-    except ValueError:
-        raise ValueError(
-            "--client-key-passphrase is longer than OpenSSL takes; change it to 1024 bytes or less"
-        ) from None
-
-
-def _explain_identity(identity: Identity, error: ssl.SSLError, has_passphrase: bool) -> str:
-    cert, key = str(identity.cert), str(identity.key)
-    if error.reason == "KEY_VALUES_MISMATCH":
-        return f"the key {key!r} does not belong to the certificate {cert!r}; name its own key"
-    blamed, path = ("--client-cert", cert)
-    if b"-----BEGIN CERTIFICATE" in identity.cert.read_bytes():
-        blamed, path = ("--client-key", key)
-        if b"ENCRYPTED" in identity.key.read_bytes():
-            said = "the passphrase given is wrong" if has_passphrase else "it has a passphrase"
-            return f"{blamed} {path!r} cannot be opened: {said}; set LOCUST_CLIENT_KEY_PASSPHRASE"
-    why = f" ({error.reason.replace('_', ' ').lower()})" if error.reason else ""
-    return (
-        f"{blamed} {path!r} is not usable PEM{why}; "
-        "from PKCS#12: openssl pkcs12 -in FILE -nodes -out client.pem"
-    )

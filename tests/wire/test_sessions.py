@@ -15,7 +15,7 @@ import pytest
 
 from openclaw_locust.option_values import SettingsError
 from openclaw_locust.settings import read_settings
-from openclaw_locust.wire import openssl, sessions, tls, tls_facts
+from openclaw_locust.wire import ciphers, openssl, sessions, tls_facts
 from openclaw_locust.wire.connection import Clock, Endpoint, open_transport
 from openclaw_locust.wire.openssl import OPENSSL, Session
 from openclaw_locust.wire.sessions import Inbox, Kept, Resumption, Shelf
@@ -28,7 +28,7 @@ from tests.wire.client import endpoint, soon
 def door(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether OpenSSL can be reached."""
     if request.param == "with Python's ssl alone":
-        for module in (sessions, tls, tls_facts):
+        for module in (sessions, ciphers, tls_facts):
             monkeypatch.setattr(module, "OPENSSL", None)
         return False
     assert OPENSSL is not None, "the tests want a Python whose OpenSSL can be reached"
@@ -134,7 +134,7 @@ def test_tickets_are_counted_on_each_connection(served: Served, served12: Served
 def test_without_the_door_nobody_counts_and_no_group_is_known(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (sessions, tls, tls_facts):
+    for module in (sessions, ciphers, tls_facts):
         monkeypatch.setattr(module, "OPENSSL", None)
     clock = shake(listening(served), Shelf())
     assert clock.inbox is not None

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from openclaw_locust.server.certificates import issue, make_ca
-from openclaw_locust.wire.tls import Identity, TlsContexts, TlsProfile, find_identities
+from openclaw_locust.wire.identities import Identity, find_identities
+from openclaw_locust.wire.tls import TlsContexts, TlsProfile
 from tests.wire.conftest import Pki
 
 
@@ -248,7 +249,8 @@ def test_an_encrypted_key_never_asks_on_the_terminal(pki: Pki, tmp_path: Path) -
     key = encrypted(pki, tmp_path / "key.pem")
     script = textwrap.dedent(f"""
         from pathlib import Path
-        from openclaw_locust.wire.tls import Identity, TlsContexts, TlsProfile
+        from openclaw_locust.wire.identities import Identity
+        from openclaw_locust.wire.tls import TlsContexts, TlsProfile
         identity = Identity(Path({str(pki.client)!r}), Path({str(key)!r}))
         try:
             TlsContexts(TlsProfile(verify=False, identities=(identity,)))
