@@ -163,6 +163,9 @@ def _open(
     endpoint: Endpoint, candidates: list[Address], deadline_ns: int, clock: Clock
 ) -> Transport:
     """Connect TCP to the first candidate; the other family's is tried when that fails."""
+    candidates = [each for each in candidates if endpoint.sources.reach(each.family)]
+    if not candidates:
+        raise Failure("gen.source_ip", "none is of the target's family")
     first_failure: Failure | None = None
     for number, address in enumerate(candidates):
         started = now_ns()
@@ -172,7 +175,7 @@ def _open(
         try:
             sock = open_tcp(address, until, endpoint.sources.next(address.family))
         except Failure as failure:
-            if failure.kind.phase == "gen" and failure.kind.name != "gen.source_ip":
+            if failure.kind.phase == "gen":
                 raise
             first_failure = first_failure or failure
             continue
@@ -182,7 +185,7 @@ def _open(
         clock.address = str(address.sockaddr[0])
         return Transport(sock)
     assert first_failure is not None
-    if endpoint.proxy is not None and first_failure.kind.phase != "gen":
+    if endpoint.proxy is not None:
         raise Failure("proxy.unreachable", first_failure.detail)
     raise first_failure
 

@@ -26,15 +26,16 @@ _MAX_LINE_BYTES = 16 * 1024
 
 
 class HttpConnection:
-    """A connection that requests go out on.
-
-    Attributes:
-        is_open: whether another request can follow.
-    """
+    """A connection that requests go out on."""
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
-        self.is_open = True
+        self._goes_on = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another request can follow, as far as is known."""
+        return self._goes_on and self.transport.ended is None
 
     def get(self, request: bytes, deadline_ns: int) -> int:
         """Send a request, read its whole answer, and return the size of the body in bytes.
@@ -43,8 +44,8 @@ class HttpConnection:
             Failure: ``http.*``: an answer that is no 2xx, or none; a failed connection is not open
                 any more, one that was refused in words may be.
         """
-        was_open, self.is_open = self.is_open, False
-        assert was_open
+        goes_on, self._goes_on = self._goes_on, False
+        assert goes_on
         reader, answer = AnswerReader(), None
         try:
             self.transport.send(request, deadline_ns)
@@ -56,9 +57,7 @@ class HttpConnection:
         except Ended as end:
             name = "http.reset" if end.how == "reset" else "http.eof"
             raise Failure(name, end.detail or "closed before the end of the answer") from None
-        options = {each.strip().lower() for each in answer.headers.get("connection", "").split(",")}
-        ended = self.transport.ended is not None
-        self.is_open = "close" not in options and not ended and not body.is_followed
+        self._goes_on = _persists(answer) and not body.is_followed
         if not 200 <= answer.status < 300:
             raise refusal(answer, body.sample)
         return body.size
@@ -75,9 +74,17 @@ class HttpConnection:
             body.trailers()
         elif (length := body_length(answer)) is not None:
             body.skip(length)
+        elif (text := answer.headers.get("content-length")) is not None:
+            raise Failure("http.malformed", f"Content-Length: {text}")
         else:
             body.to_the_end()
         return body
+
+
+def _persists(answer: Answer) -> bool:
+    """Return whether the server keeps the connection behind this answer (RFC 9112, 9.3)."""
+    options = {each.strip().lower() for each in answer.headers.get("connection", "").split(",")}
+    return "close" not in options and (answer.version == "1.1" or "keep-alive" in options)
 
 
 class _Body:
@@ -102,9 +109,9 @@ class _Body:
     def _more(self) -> None:
         self._buffer += self._transport.receive(self._deadline_ns)
 
-    def _match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
+    def _match(self, pattern: re.Pattern[bytes], most: int) -> re.Match[bytes]:
         while (found := pattern.match(self._buffer)) is None:
-            if len(self._buffer) > _MAX_LINE_BYTES or b"\n" in self._buffer:
+            if len(self._buffer) >= most or b"\n" in self._buffer:
                 raise Failure("http.malformed", self._buffer[:80].decode("latin-1"))
             self._more()
         self._buffer = self._buffer[found.end() :]
@@ -112,11 +119,11 @@ class _Body:
 
     def chunk_size(self) -> int:
         """Read a chunk's head."""
-        return int(self._match(_CHUNK_HEAD)[1], 16)
+        return int(self._match(_CHUNK_HEAD, _MAX_LINE_BYTES)[1], 16)
 
     def line_end(self) -> None:
         """Read the end of a chunk."""
-        self._match(_LINE_END)
+        self._match(_LINE_END, len(b"\r\n"))
 
     def trailers(self) -> None:
         """Read what stands behind the last chunk."""

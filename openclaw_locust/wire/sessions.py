@@ -74,17 +74,18 @@ class Inbox:
         count: how many came; None where nothing tells of their coming.
     """
 
-    __slots__ = ("__weakref__", "_connection", "_shelf", "count")
+    __slots__ = ("__weakref__", "_connection", "_offered", "_shelf", "count")
 
     def __init__(self, shelf: Shelf | None) -> None:
         """Make the inbox of a connection to be; without a shelf it only counts."""
         self._shelf = shelf
         self._connection: ssl.SSLObject | None = None
+        self._offered: Kept | None = None
         self.count: int | None = None
 
-    def listen(self, connection: ssl.SSLObject) -> None:
-        """Listen on a connection whose handshake is about to begin."""
-        self._connection = connection
+    def listen(self, connection: ssl.SSLObject, offered: Kept | None = None) -> None:
+        """Listen on a connection whose handshake is about to begin, with the session it offers."""
+        self._connection, self._offered = connection, offered
         if OPENSSL is not None:
             self.count = 0
             _inboxes[OPENSSL.pointer(connection)] = self
@@ -109,7 +110,11 @@ class Inbox:
             self._shelf.put(Kept(session, once=is_tls13))
 
     def _wants_one(self) -> bool:
-        return self._shelf is not None and self._shelf.is_empty
+        if self._shelf is None or self._connection is None:
+            return False
+        if self._offered is not None and not self._connection.session_reused:
+            self._shelf.drop(self._offered)  # refused: what came instead takes its place
+        return self._shelf.is_empty
 
 
 _inboxes: WeakValueDictionary[int, Inbox] = WeakValueDictionary()

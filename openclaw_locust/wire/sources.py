@@ -28,17 +28,13 @@ class Sources:
             by_family.setdefault(_family(text), []).append(text)
         self._turns = {family: itertools.cycle(found) for family, found in by_family.items()}
 
-    def next(self, family: int) -> str | None:
-        """Return the address for the next connection of a family; None: the kernel chooses.
+    def reach(self, family: int) -> bool:
+        """Return whether a connection of a family can go out."""
+        return not self._turns or family in self._turns
 
-        Raises:
-            Failure: ``gen.source_ip``: there are some, and none of this family.
-        """
-        if not self._turns:
-            return None
-        if family not in self._turns:
-            raise Failure("gen.source_ip", "none is of the target's family")
-        return next(self._turns[family])
+    def next(self, family: int) -> str | None:
+        """Return the address for the next connection of a family; None: the kernel chooses."""
+        return next(self._turns[family]) if self._turns else None
 
 
 def _family(text: str) -> int:

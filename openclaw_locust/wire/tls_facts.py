@@ -8,6 +8,8 @@ from importlib import import_module
 from openclaw_locust.negotiated import Negotiated
 from openclaw_locust.wire.openssl import OPENSSL
 
+_TLS13 = "TLSv1.3"
+
 
 def prepare() -> None:
     """Import what reads certificates, so that no handshake has to wait for it.
@@ -23,14 +25,17 @@ def negotiated_of(session: ssl.SSLObject) -> Negotiated:
 
     cipher, certificate = session.cipher(), session.getpeercert(True)
     key, signature = describe(certificate) if certificate else ("", "")
+    version, is_resumed = session.version() or "", bool(session.session_reused)
+    # TLS 1.2 resumes without a key exchange; OpenSSL would tell the one of the first handshake.
+    group = "" if is_resumed and version != _TLS13 else _group_of(session)
     return Negotiated(
-        session.version() or "",
+        version,
         cipher[0] if cipher else "",
-        _group_of(session),
+        group,
         key,
         signature,
         session.selected_alpn_protocol() or "",
-        bool(session.session_reused),
+        is_resumed,
     )
 
 

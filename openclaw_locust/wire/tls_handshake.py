@@ -71,7 +71,7 @@ def start_tls(
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname=server_name)
     if clock.inbox is not None:
-        clock.inbox.listen(tls)
+        clock.inbox.listen(tls, session)
     if session is not None:
         session.offer(tls)
         clock.offered = True

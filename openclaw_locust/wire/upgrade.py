@@ -24,7 +24,7 @@ from openclaw_locust.wire.target import Target
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_SAMPLE_BYTES = 1024
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
-_STATUS_LINE = re.compile(r"HTTP/1\.[01] ([1-9]\d\d)(?: (.*))?")
+_STATUS_LINE = re.compile(r"HTTP/(1\.[01]) ([1-9]\d\d)(?: (.*))?")
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _LINE = re.compile(rb"\r?\n")
 _BLANKS = " \t"  # and no others: to str.strip() some Latin-1 letters are blanks too
@@ -40,12 +40,14 @@ class Answer:
         reason: the reason phrase, empty where there is none.
         headers: the values by lower-case name, repeated headers joined with a comma.
         rest: the bytes behind the head: the first frames after a 101, else the body's beginning.
+        version: of HTTP, ``1.0`` or ``1.1``.
     """
 
     status: int
     reason: str
     headers: dict[str, str]
     rest: bytes
+    version: str = "1.1"
 
 
 class UpgradeRequest:
@@ -202,7 +204,8 @@ def _parse_head(head: bytes, rest: bytes) -> Answer:
     for name, parts in fields:
         value = " ".join(parts).strip(_BLANKS)  # a value may begin or end on a line of its own
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return Answer(int(status_line[1]), (status_line[2] or "").strip(_BLANKS), headers, rest)
+    version, status, reason = status_line.groups("")
+    return Answer(int(status), reason.strip(_BLANKS), headers, rest, version)
 
 
 def check_upgrade(answer: Answer, accept: str, subprotocols: tuple[str, ...]) -> str | None:

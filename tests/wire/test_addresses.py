@@ -223,3 +223,15 @@ def test_a_node_that_refuses_is_counted_and_not_hidden_by_another(names: Names) 
         connect(shared, 0, Clock()).abort()
         with pytest.raises(Failure, match=r"^tcp\.refused$"):
             connect(shared, 0, Clock())
+
+
+@pytest.mark.parametrize("source", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("order", [("::1", "127.0.0.1"), ("127.0.0.1", "::1")])
+def test_a_family_without_a_source_does_not_hide_what_became_of_the_other(
+    names: Names, source: str, order: tuple[str, str]
+) -> None:
+    names.found = list(order)
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    with socket.create_server((source, 0), family=family) as closed:
+        port = closed.getsockname()[1]
+    assert str(refused(f"ws://name.test:{port}/", source_ip=[source])) == "tcp.refused"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from socket import AF_INET, AF_INET6
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 
 from openclaw_locust.failures import Failure
 from openclaw_locust.wire.connection import Clock, open_transport
+from openclaw_locust.wire.sessions import Inbox, Shelf
 from openclaw_locust.wire.sources import Sources
 from openclaw_locust.wire.transport import Transport
+from tests.embedded import serve
 from tests.peers import Peer, Step, end_tls, hear_some, hold, pause, play, refuse_tls, say, tls
 from tests.wire.client import endpoint, refused, soon, until
 from tests.wire.conftest import Pki
@@ -110,6 +113,49 @@ def test_a_reset_keeps_no_port(pki: Pki) -> None:
         transport.reset()
         assert transport.ended is not None
         assert time_waits(peer.port) == 0
+
+
+def test_a_reset_is_a_reset_to_the_peer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"ws://127.0.0.1:{server.getsockname()[1]}/"
+        transport = open_transport(endpoint(url), 0, Clock())
+        peer, _ = server.accept()
+        with peer:
+            transport.reset()
+            peer.settimeout(10)
+            with pytest.raises(ConnectionResetError):
+                peer.recv(1)
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "signature"),
+    [
+        ("ecdsa", "ECDSA P-256", "ecdsa-with-SHA256"),
+        ("rsa2048", "RSA 2048", "sha256WithRSAEncryption"),
+    ],
+)
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_what_was_negotiated_is_told(version: str, key: str, kind: str, signature: str) -> None:
+    with serve("--tls-max", version, "--key", key) as server:
+        clock = Clock()
+        open_transport(endpoint(server.url, tls_ca=server.ca), 0, clock).abort()
+    told = clock.negotiated
+    assert told is not None
+    assert (told.version, told.group, told.resumed) == (f"TLSv{version}", "x25519", False)
+    assert (told.key, told.signature, told.alpn) == (kind, signature, "http/1.1")
+
+
+def test_a_resumed_handshake_of_tls_1_2_has_no_key_exchange_and_no_group() -> None:
+    with serve("--tls-max", "1.2") as server:
+        to, shelf = endpoint(server.url, tls_ca=server.ca), Shelf()
+        assert to.tls is not None
+        to.tls.listen()
+        told = []
+        for _ in range(2):
+            clock = Clock(inbox=Inbox(shelf))
+            open_transport(to, 0, clock, shelf.take()).let_peer_close(soon())
+            told.append(clock.negotiated)
+    assert [(each.resumed, each.group) for each in told if each] == [(False, "x25519"), (True, "")]
 
 
 def test_sources_take_turns_within_a_family() -> None:

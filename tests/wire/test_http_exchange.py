@@ -11,7 +11,7 @@ from openclaw_locust.failures import Failure
 from openclaw_locust.wire.connection import Clock, open_transport
 from openclaw_locust.wire.http_exchange import HttpConnection
 from tests.peers import Step, cut, dribble, hear_some, pause, play, reset, say
-from tests.wire.client import endpoint, soon
+from tests.wire.client import endpoint, soon, until
 
 OK = b"HTTP/1.1 200 OK\r\n"
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -73,12 +73,27 @@ def test_a_body_without_a_length_goes_to_the_end_of_the_connection() -> None:
     [
         OK + b"Connection: close\r\nContent-Length: 2\r\n\r\nhi",
         OK + b"Content-Length: 2\r\n\r\nhi and what nobody asked for",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi",
     ],
 )
 def test_no_request_follows_where_none_can(answer: bytes) -> None:
     with talking_to(hear_some(), say(answer)) as http:
         assert http.get(GET, soon()) == 2
         assert not http.is_open
+
+
+def test_a_server_of_http_1_0_may_say_that_it_goes_on() -> None:
+    answer = b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nhi"
+    with talking_to(hear_some(), say(answer)) as http:
+        assert http.get(GET, soon()) == 2
+        assert http.is_open
+
+
+def test_a_server_that_ends_between_two_requests_is_not_asked_again() -> None:
+    answer = OK + b"Content-Length: 2\r\n\r\nhi"
+    with talking_to(hear_some(), say(answer), pause(0.05), cut()) as http:
+        assert http.get(GET, soon()) == 2
+        until(lambda: not http.is_open)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +117,9 @@ def test_a_refusal_in_words_leaves_the_connection_as_it_is(status: bytes, name: 
         ((say(b"SSH-2.0-OpenSSH_9\r\n"),), "http.malformed"),
         ((say(OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n"),), "http.malformed"),
         ((say(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n"),), "http.malformed"),
+        ((say(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhello"),), "http.malformed"),
+        ((say(OK + b"Content-Length: five\r\n\r\nhello"),), "http.malformed"),
+        ((say(OK + b"Content-Length: 5, 6\r\n\r\nhello"),), "http.malformed"),
         ((say(OK + b"Content-Length: 9\r\n\r\nshort"), cut()), "http.eof"),
         ((say(OK + b"Content-Length: 9\r\n\r\nshort"), pause(0.1), reset()), "http.reset"),
         ((cut(),), "http.eof"),

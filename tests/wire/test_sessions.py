@@ -117,6 +117,24 @@ def test_a_session_of_another_server_is_refused_and_the_handshake_is_full_and_go
     assert not is_resumed(clock)
 
 
+@pytest.mark.parametrize(("top", "is_shared"), [("1.2", False), ("1.2", True), ("1.3", True)])
+def test_the_session_that_comes_with_a_refusal_is_offered_next(
+    door: bool, tmp_path: Path, top: str, is_shared: bool
+) -> None:
+    certs = tmp_path / "certs"
+    with (
+        serve("--certs", certs, "--tls-max", top) as one,
+        serve("--certs", certs, "--tls-max", top) as other,
+    ):
+        to, shelf = listening(one), Shelf(is_shared=is_shared)
+        shake(to, shelf)
+        to_other = replace(to, dial=(other.host, other.port))
+        assert not is_resumed(shake(to_other, shelf, shelf.take()))
+        fresh = shelf.take()
+        assert fresh is not None
+        assert is_resumed(shake(to_other, shelf, fresh))
+
+
 def test_tickets_are_counted_on_each_connection(served: Served, served12: Served) -> None:
     to, shelf = listening(served), Shelf()
     full = shake(to, shelf)
