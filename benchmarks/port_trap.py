@@ -48,6 +48,12 @@ def main() -> int:
     if shutil.which("unshare") is None or os.geteuid() != 0:
         print("port_trap: needs root and unshare, to make a network namespace of its own")
         return 2
+    allowed = subprocess.run(
+        ["unshare", "--net", "true"], stderr=subprocess.DEVNULL, check=False, timeout=LIMIT_S
+    )
+    if allowed.returncode:
+        print("port_trap: this machine does not permit a network namespace (unshare --net)")
+        return 2
     command = ["unshare", "--net", sys.executable, __file__, "--inside"]
     return subprocess.run(command, check=False, timeout=10 * LIMIT_S).returncode
 
