@@ -40,7 +40,8 @@ VERSION = 1
 """Raised when an old reader would misread a new file; a mere addition, which an old reader may
 pass over, does not raise it."""
 
-Unit = Literal["rating", "connection", "request"]
+Unit = Literal["rating", "connection", "request", "send"]
+"""What a run sends; ``send`` is several of the others, by different user classes."""
 
 RESULTS_SUFFIX = "_results.json"
 
@@ -68,16 +69,16 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What decides when a rating is sent.
+    """What decides when a rating, a connection or a request is sent.
 
     Attributes:
-        kind: ``closed``: each user waits for its ack before its next rating. ``open``: a schedule
-            decides, whatever the server does.
+        kind: ``closed``: each user waits for what it sent before it sends again. ``open``: a
+            schedule decides, whatever the server does.
         rate: the schedule of the open model, ``500/s`` or its stages.
         arrivals: ``constant`` or ``poisson``; empty in the closed model.
         in_flight: how many ratings may wait for their ack on one connection.
-        unit: what is sent: ``rating``, ``connection`` or ``request``.
         begin_s: when the schedule began, in seconds since the run's begin.
+        unit: what is sent.
     """
 
     kind: Literal["closed", "open"] = "closed"
@@ -139,7 +140,7 @@ class RunFacts:
         details: lines about the connections: who was trusted, who was reached.
         negotiated: what TLS agreed on, and on how many connections, the most frequent first.
         resumption: what became of TLS sessions that were offered; None when that is no matter.
-        model: what decided when a rating was sent.
+        model: what decided when the run sent.
         warm_up_s: seconds at the run's begin that are in no figure.
         stages: parts of the run that get figures of their own.
         thresholds: what the run is judged by, in the canonical spelling; None when not known, as

@@ -5,11 +5,12 @@ How a run is judged:
 * Each row with at least one request is judged by itself, by the run's thresholds; without any, by
   the article's limits on three percentiles and the share of failed requests. Because no row may
   pass 1 %, neither can the whole, and many good handshakes never hide failing acks.
-* Two types hold failures only, and so have no latency limit. ``WS`` counts connections that were
+* Three types hold failures only, and so have no latency limit. ``WS`` counts connections that were
   lost; they are compared with the connections that were opened (the successful ``UPGRADE``
   requests of the same name, else of any), not with the requests: one connection lost of fifty is
   2 %, however many acks came before. ``STRAY`` counts answers that belong to no rating that waits,
-  such as a second ack; they are compared with the acks.
+  such as a second ack; they are compared with the acks. ``UNSENT`` counts what a schedule planned
+  and nobody had room for; it is compared with all that was planned.
 * The total mixes handshakes with acks. It is shown, and never judged.
 * No data is a state of its own, and a limit over nothing is crossed. A row of which every request
   failed has no latency, whatever times its failures carry.
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Literal
 
 from openclaw_locust.judging.checks import RELATIONS, Check, Of, Relation
 from openclaw_locust.judging.evaluation import evaluate
-from openclaw_locust.judging.figures import METRIC_OF, row_names
+from openclaw_locust.judging.figures import METRIC_OF, SENDS, row_names
 from openclaw_locust.judging.reader import parse_thresholds
 from openclaw_locust.judging.thresholds import DEFAULT_ERRORS, DEFAULTS, Threshold
 
@@ -218,6 +219,8 @@ def _check_row(row: Row, rows: Sequence[Row], errors: Iterable[Threshold]) -> li
     share: float | None
     if row.relation is not None:
         whole = _successes_of(row.relation.type, row.name, rows)
+        if row.relation.of == "planned":
+            whole = _planned(rows)
         share = row.failures / whole if whole else None
         return [_errors_check(row, share, each, row.relation.of) for each in errors]
     if not row.count and not row.failures:
@@ -243,6 +246,12 @@ def _successes_of(request_type: str, name: str, rows: Sequence[Row]) -> int:
     of_type = [row for row in rows if row.type == request_type]
     same_name = sum(row.successes for row in of_type if row.name == name)
     return same_name or sum(row.successes for row in of_type)
+
+
+def _planned(rows: Sequence[Row]) -> int:
+    """Return what a schedule called for: what was sent, and what could not be."""
+    kinds = (*SENDS, "UNSENT")
+    return sum(max(row.count, row.failures) for row in rows if row.type in kinds)
 
 
 def _times(count: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from openclaw_locust.judging.reader import effective
 from openclaw_locust.measure.generator import GeneratorSummary
-from openclaw_locust.measure.recorder import ACK, LOOP, PACE
+from openclaw_locust.measure.recorder import ACK, CONNECT, HANDSHAKE, HTTP, LOOP, PACE
 from openclaw_locust.measure.series import Window
 from openclaw_locust.validity import judge_generator
 
@@ -29,12 +29,16 @@ FINE = GeneratorSummary(
 
 
 def window(
-    acks_ms: float = 21, lag_ms: float = 0.2, late: tuple[int, float] = (0, 0), of: str = LOOP
+    acks_ms: float = 21,
+    lag_ms: float = 0.2,
+    late: tuple[int, float] = (0, 0),
+    of: str = LOOP,
+    what: str = ACK,
 ) -> Window:
     """A window of 2000 acks and probes; ``late``: so many of the probes, so many ms late."""
     found = Window()
     for number in range(2000):
-        found.histogram((ACK, "row")).record_ns(int(acks_ms * MS))
+        found.histogram((what, "row")).record_ns(int(acks_ms * MS))
         lag = late[1] if number < late[0] else lag_ms
         found.histogram((of, ME)).record_ns(int(lag * MS))
     return found
@@ -83,6 +87,20 @@ def test_a_lower_threshold_asks_for_a_prompter_generator() -> None:
     assert reasons(late) == []
     assert reasons(late, "ack p50 < 30ms")
     assert reasons(late, "ack p50 > 30ms") == []
+
+
+@pytest.mark.parametrize("what", [HANDSHAKE, HTTP, CONNECT])
+def test_connections_and_requests_are_held_against_the_lag_as_acks_are(what: str) -> None:
+    assert reasons(window(acks_ms=900, late=(1200, 80), what=what)) == []
+    (reason,) = reasons(window(acks_ms=700, late=(1200, 80), what=what))
+    assert "80 ms late at P99, of 700" in reason
+
+
+@pytest.mark.parametrize("what", [HANDSHAKE, HTTP])
+def test_a_lower_threshold_of_theirs_asks_for_a_prompter_generator_too(what: str) -> None:
+    late = window(late=(1200, 6), what=what)
+    assert reasons(late) == []
+    assert reasons(late, f"{what} p50 < 30ms")
 
 
 def test_less_than_5_ms_are_not_held_against_it() -> None:

@@ -61,6 +61,12 @@ def negotiated_line(report: Report) -> str:
     return one_line(f"{format_count(total)} {noun}: {words}") if words else ""
 
 
+def connection_lines(report: Report) -> list[str]:
+    """Return what is known of the run's connections, a line each."""
+    details = report.facts.details if report.facts else ()
+    return list(filter(None, (*details, negotiated_line(report))))
+
+
 def _words(each: Negotiation, names: list[str]) -> str:
     parts = {name: getattr(each, name) for name in names}
     if parts.get("key") and each.key:
@@ -101,23 +107,28 @@ def resumption_lines(report: Report) -> list[str]:
 def _savings(report: Report) -> list[str]:
     rows = report.measured.requests if report.measured else ()
     by_name = {row.name: row for row in rows if row.type == "TLS"}
+    pairs = [
+        (name, full, resumed)
+        for name, full in by_name.items()
+        if (resumed := by_name.get(f"{name} {RESUMED}")) is not None
+    ]
     lines = []
-    for name, full in by_name.items():
-        resumed = by_name.get(f"{name} {RESUMED}")
-        if resumed is None or full.p50_ms is None or resumed.p50_ms is None:
+    for name, full, resumed in pairs:
+        if full.p50_ms is None or resumed.p50_ms is None:
             continue
+        of_whom = f"{name}: " if len(pairs) > 1 else ""
         if min(_successes(full), _successes(resumed)) < _LEAST_TO_COMPARE:
             lines.append(
-                f"{name}: too few handshakes of one kind to compare full with resumed; a share "
+                f"{of_whom}too few handshakes of one kind to compare full with resumed; a share "
                 "between (--tls-resume 50%) gives both"
             )
             continue
         saved = full.p50_ms - resumed.p50_ms
         verb = "saved" if saved >= 0 else "cost"
         lines.append(
-            f"a resumed handshake took {format_ms(resumed.p50_ms)} ms at P50, a full one "
+            f"{of_whom}a resumed handshake took {format_ms(resumed.p50_ms)} ms at P50, a full one "
             f"{format_ms(full.p50_ms)} ms: resumption {verb} {format_ms(abs(saved))} ms "
-            f"({format_share(abs(saved) / full.p50_ms)}){_parts(report, name)}; {_why(report)}"
+            f"({format_share(abs(saved) / full.p50_ms)}){_parts(report, name)}{_why(report)}"
         )
     return [one_line(line) for line in lines]
 
@@ -139,8 +150,9 @@ def _successes(row: Figures) -> int:
 
 
 def _why(report: Report) -> str:
+    """Return what can be saved at all with the versions that were negotiated."""
     versions = {each.version for each in report.facts.negotiated} if report.facts else set()
     tls13 = "TLS 1.3 saves no round trip by it, only certificate and signature (RFC 8446, 2.2)"
     tls12 = "TLS 1.2 saves a round trip too (RFC 5246, 7.3)"
     words = [words for name, words in (("TLSv1.3", tls13), ("TLSv1.2", tls12)) if name in versions]
-    return ", ".join(words)
+    return f"; {', '.join(words)}" if words else ""

@@ -15,7 +15,7 @@ from openclaw_locust.failures import CLASSES
 from openclaw_locust.files import replace_file
 from openclaw_locust.report import wording
 from openclaw_locust.report.handshakes import (
-    negotiated_line,
+    connection_lines,
     negotiated_table,
     parts_note,
     resumption_lines,
@@ -85,9 +85,8 @@ def to_markdown(report: Report) -> str:
         parts += ["## Resumption", _list(map(escape, lines))]
     if lines := generator_lines(report):
         parts += ["## Generator", _list(map(escape, lines))]
-    if facts and facts.details:
-        lines = [*facts.details, negotiated_line(report)]
-        parts += ["## Connections", _list(map(escape, filter(None, lines)))]
+    if lines := connection_lines(report):
+        parts += ["## Connections", _list(map(escape, lines))]
     if report.problems:
         parts += ["## Problems with what was read", _list(map(escape, report.problems))]
     if facts and facts.hints:

@@ -106,9 +106,8 @@ def _blocks(report: Report, width: int) -> Iterable[RenderableType]:
     yield from _figures("Negotiated", handshakes.negotiated_table(report), width)
     if lines := handshakes.resumption_lines(report):
         yield _list("Resumption", lines)
-    if facts and facts.details:
-        common = handshakes.negotiated_line(report)
-        yield _list("Connections", [*facts.details, *([common] if common else [])])
+    if lines := handshakes.connection_lines(report):
+        yield _list("Connections", lines)
     if report.problems:
         yield _list("Problems with what was read", report.problems)
     if facts and facts.hints:

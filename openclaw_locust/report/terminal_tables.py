@@ -129,11 +129,25 @@ def _figures(cells: list[Cell], layout: _Layout, label: str, style: str = "") ->
 
 
 def _row_lines(row: TableRow, layout: _Layout, width: int) -> list[Text]:
-    first, *others = chop_cells(row.label, layout.label or width) or [""]
+    first, *others = _broken(row.label, layout.label or width)
     if not layout.label:
         return [Text(first), *map(Text, others), _figures(row.cells, layout, "")]
     beside = first + " " * (layout.label - cell_len(first))
     return [_figures(row.cells, layout, beside), *map(Text, others)]
+
+
+def _broken(label: str, width: int) -> list[str]:
+    """Return a label in pieces that fit: broken at a blank where the word behind it fits too."""
+    pieces = []
+    while cell_len(label) > width:
+        piece = chop_cells(label, width)[0] or label[:1]
+        blank = label.rfind(" ", 1, len(piece) + 1)
+        word = label[blank + 1 :].partition(" ")[0]
+        if blank > 0 and cell_len(word) <= width:
+            piece = label[:blank]
+        pieces.append(piece.rstrip())
+        label = label[len(piece) :].lstrip()
+    return [*pieces, label]
 
 
 def error_blocks(report: Report) -> Iterator[RenderableType]:

@@ -49,6 +49,7 @@ CLOSED: dict[Unit, str] = {
     "rating": "closed model: each user waits for its ack before its next rating",
     "connection": "closed model: each user ends its connection before its next",
     "request": "closed model: each user waits for its answer before its next request",
+    "send": "closed model: each user waits for what it sent before it sends again",
 }
 
 CLOSED_P99 = (
@@ -92,7 +93,7 @@ def subtitle(report: Report) -> str:
 
 
 def model(report: Report) -> str:
-    """Return what decided when a rating was sent; empty when it is not known."""
+    """Return what decided when the run sent; empty when it is not known."""
     if report.facts is None:
         return ""
     known = report.facts.model

@@ -13,12 +13,14 @@ from importlib.metadata import version
 
 from openclaw_locust import __version__
 from openclaw_locust.durations import parse_duration
+from openclaw_locust.judging.figures import METRIC_OF
 from openclaw_locust.judging.thresholds import Threshold
 from openclaw_locust.measure.records import Records
 from openclaw_locust.measure.series import Series
 from openclaw_locust.results import GeneratorReport, Model, RunFacts, Sample, Stage, Unit
 from openclaw_locust.settings import Settings
 from openclaw_locust.tls_results import Negotiation, Resumption
+from openclaw_locust.users.request_events import HANDSHAKE, HTTP
 from openclaw_locust.workload import Workload
 
 _TLS_FLAGS = ("--tls-ca", "--client-cert", "--client-certs", "--tls-ciphers", "--sni", "--insecure")
@@ -98,7 +100,7 @@ def gather_facts(
     shown = {**load, **settings.shown}
     if is_demo:
         shown.pop("--tls-ca", None)  # the server's own, gone by now
-    unit = _unit(settings, goal)
+    unit = _unit(settings, goal, records)
     if records.sends:
         notes.append(f"ratings are writes: this run sent {records.sends} to the target")
     return RunFacts(
@@ -116,7 +118,11 @@ def gather_facts(
         goal=goal,
         samples=_samples(records),
         hints=tuple(_hints(settings, records)),
-        details=(*workers, *_details(workload, server_counts, unit)),
+        details=(
+            *workers,
+            *_details(workload),
+            *_server_lines(server_counts, workload, unit, measured.series),
+        ),
         negotiated=tuple(
             Negotiation(count, *each) for each, count in records.negotiated.most_common()
         ),
@@ -135,10 +141,12 @@ def gather_facts(
     )
 
 
-def _unit(settings: Settings, goal: tuple[str, ...]) -> Unit:
-    """Return what the run sends."""
-    if "HANDSHAKE" not in goal:
+def _unit(settings: Settings, goal: tuple[str, ...], records: Records) -> Unit:
+    """Return what the run sends; ``send`` where its user classes send different things."""
+    if HANDSHAKE not in goal:
         return "rating"
+    if records.sends or set(goal) - {HANDSHAKE, HTTP}:
+        return "send"
     return "request" if settings.handshake_mode == "http" else "connection"
 
 
@@ -189,7 +197,8 @@ def _cut_short(records: Records, unit: Unit) -> list[str]:
     stopped = records.failures.get("gen.stopped")
     if stopped is None:
         return []
-    awaited = "an ack" if unit == "rating" else "its end" if stopped.count == 1 else "their end"
+    its_end = "its end" if stopped.count == 1 else "their end"
+    awaited = {"rating": "an ack", "request": "an answer"}.get(unit, its_end)
     sends = _count(stopped.count, unit)
     return [f"{sends} still waited for {awaited} when the run was told to stop at once"]
 
@@ -200,8 +209,8 @@ def _samples(records: Records) -> tuple[Sample, ...]:
     )
 
 
-def _details(workload: Workload, server_counts: dict[str, int], unit: Unit) -> list[str]:
-    """Return the lines that say where connections went and where their time went."""
+def _details(workload: Workload) -> list[str]:
+    """Return the lines that say who was trusted and where connections went."""
     records = workload.records
     details = []
     if workload.endpoint.tls is not None:
@@ -209,20 +218,38 @@ def _details(workload: Workload, server_counts: dict[str, int], unit: Unit) -> l
     if len(records.addresses) > 1:
         shares = (f"{address} {count}" for address, count in records.addresses.most_common())
         details.append("connections by address: " + ", ".join(shares))
-    if server_counts and unit == "connection":
-        full, resumed = (server_counts.get(f"tls_{kind}", 0) for kind in ("full", "resumed"))
+    return details
+
+
+def _server_lines(
+    counts: dict[str, int], workload: Workload, unit: Unit, series: Series
+) -> Iterator[str]:
+    """Yield what the embedded server counted beside what we did; nothing for another server."""
+    if not counts:
+        return
+    records, of_server = workload.records, "the server's own count:"
+    if unit != "rating":
+        full, resumed = (counts.get(f"tls_{kind}", 0) for kind in ("full", "resumed"))
         ours = sum(count for each, count in records.negotiated.items() if each.resumed)
-        details.append(
-            f"the server's own count: {full} full and {resumed} resumed handshakes; "
+        yield (
+            f"{of_server} {full} full and {resumed} resumed handshakes; "
             f"ours: {records.negotiated.total() - ours} and {ours}"
         )
-    elif server_counts:
-        details.append(
-            f"the server's own count: {server_counts.get('ratings', 0)} ratings read, "
-            f"{server_counts.get('acks', 0)} acks sent; "
+        if workload.settings.handshake_mode == "http":
+            plain = counts.get("requests", 0) - counts.get("upgrades", 0)
+            yield f"{of_server} {plain} plain requests read; ours: {_plain_requests(series)} sent"
+    if unit in ("rating", "send"):
+        yield (
+            f"{of_server} {counts.get('ratings', 0)} ratings read, "
+            f"{counts.get('acks', 0)} acks sent; "
             f"ours: {records.sends} sent, {records.acks} acked"
         )
-    return details
+
+
+def _plain_requests(series: Series) -> int:
+    window, metric = series.window(), METRIC_OF[HTTP]
+    answered = sum(window.histograms[metric, name].total for name in window.names(metric))
+    return answered + window.failed(HTTP)
 
 
 def _hints(settings: Settings, records: Records) -> list[str]:

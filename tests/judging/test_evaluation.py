@@ -172,6 +172,35 @@ def test_what_could_not_be_sent_is_a_share_of_what_was_planned() -> None:
     assert (window.value, window.at_s) == (4 / 11, 6)
 
 
+@pytest.mark.parametrize("kind", ["handshake", "http"])
+def test_connections_and_requests_are_held_as_ratings_are(kind: str) -> None:
+    script = Script()
+    for second in range(10):
+        script.took(kind, 1, 3, at_s=second)
+    script.failed(kind.upper(), "tls.eof", 5, at_s=9)
+    texts = ("max < 3ms", "errors < 20%", "rate > 1/s", "errors < 70% for 2s")
+    found = held(script, *(f"{kind} {text}" for text in texts))
+    assert [check.value for check in found] == [3, 0.2, 2, 5 / 9]
+    assert [check.passed for check in found] == [False, False, True, True]
+    assert {check.type for check in found} == {kind.upper()}
+
+
+def test_connections_that_no_user_had_room_for_are_a_share_of_those_planned() -> None:
+    script = Script().unsettled(6).took("handshake", *[1] * 5).failed("HANDSHAKE", "tls.eof")
+    (check,) = held(script.failed("UNSENT", "gen.unsent", 2), "unsent errors < 1%")
+    assert (check.value, check.of) == (0.25, "planned")
+
+
+@pytest.mark.parametrize("part", ["hello", "own", "rest"])
+def test_a_part_of_a_handshake_has_a_row_for_full_and_one_for_resumed(part: str) -> None:
+    script = Script().took(part, 4).took(part, 60, name=f"{NAME} (resumed)")
+    found = held(script, f"{part} p95 < 50ms")
+    assert [(check.type, check.name, check.passed) for check in found] == [
+        (part.upper(), NAME, True),
+        (part.upper(), f"{NAME} (resumed)", False),
+    ]
+
+
 def test_a_threshold_of_one_row_is_about_that_row_only() -> None:
     script = Script().acked(1, name="login").acked(9, name="other")
     found = held(script, "ack[login] max < 5ms", "ack[other] rate > 1/s", "ack[login] errors < 1%")

@@ -110,6 +110,14 @@ def test_lost_connections_without_a_known_opened_one_are_crossed() -> None:
     assert crossings(judge([ack(), lost(1)], FACTS)) == [("WS", "errors", None)]
 
 
+@pytest.mark.parametrize("kind", ["ACK", "HANDSHAKE", "HTTP"])
+def test_what_could_not_be_sent_is_a_share_of_the_planned_without_a_series_too(kind: str) -> None:
+    # the failed ones were sent as well; the phases of connections are no sends
+    rows = [Row(kind, "x", 90, 10, 1.0, 1.0, 1.0), upgrade(1000), Row("UNSENT", "x", 10, 10)]
+    found = [check for check in judge(rows).checks if check.type == "UNSENT"]
+    assert [(check.value, check.of) for check in found] == [(0.1, "planned")]
+
+
 def test_lost_connections_have_no_latency_limit() -> None:
     checks = judge([ack(), upgrade(), lost(1)], FACTS).checks
     assert [check.metric for check in checks if check.type == "WS"] == ["errors"]
