@@ -7,25 +7,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from locust.env import Environment
-
 from openclaw_locust.measure.machine import check_capacity
 from openclaw_locust.option_values import SettingsError
 from openclaw_locust.settings import Settings
-from openclaw_locust.users.target_user import TargetUser
 
 logger = logging.getLogger("openclaw_locust")
-
-
-def check_classes(environment: Environment, settings: Settings) -> None:
-    """Refuse options that mean nothing to the user classes of the run.
-
-    Raises:
-        SettingsError: there is one.
-    """
-    for user_class in environment.user_classes:
-        if issubclass(user_class, TargetUser):
-            user_class.check(settings)
 
 
 def check_machine(options: Mapping[str, Any], settings: Settings) -> None:

@@ -7,6 +7,7 @@ from locust.runners import WorkerRunner
 
 from openclaw_locust.judging.reader import effective
 from openclaw_locust.judging.thresholds import Threshold
+from openclaw_locust.settings import Settings
 from openclaw_locust.users.request_events import ACK, HANDSHAKE, HTTP, TLS, UPGRADE
 from openclaw_locust.users.target_user import TargetUser
 from openclaw_locust.workload import Workload
@@ -24,6 +25,17 @@ def thresholds_of(environment: Environment, workload: Workload) -> tuple[Thresho
     if workload.settings.target.secure:
         types.add(TLS)
     return effective(workload.settings.thresholds, {kind.lower() for kind in types})
+
+
+def check_classes(environment: Environment, settings: Settings) -> None:
+    """Refuse options that mean nothing to the user classes of the run.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    for user_class in environment.user_classes:
+        if issubclass(user_class, TargetUser):
+            user_class.check(settings)
 
 
 def one_at_a_time(environment: Environment) -> list[str]:

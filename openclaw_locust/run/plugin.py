@@ -34,12 +34,13 @@ from openclaw_locust.distributed.worker import WorkerSide
 from openclaw_locust.measure.histogram import bucketed_ms
 from openclaw_locust.option_values import SettingsError
 from openclaw_locust.options import add_options
-from openclaw_locust.run.capacity import check_classes, check_machine, check_worker
+from openclaw_locust.run.capacity import check_machine, check_worker
 from openclaw_locust.run.csv_files import CsvFiles
 from openclaw_locust.run.demo import DemoError, DemoServer, start_demo
 from openclaw_locust.run.early_end import WORKERS_GONE
 from openclaw_locust.run.end import RunEnd, show_report
 from openclaw_locust.run.environment import (
+    check_classes,
     goal_of,
     has_form,
     is_worker,

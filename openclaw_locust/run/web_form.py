@@ -13,7 +13,8 @@ from locust.env import Environment
 from locust.web import WebUI
 
 from openclaw_locust.option_values import SettingsError
-from openclaw_locust.run.capacity import check_classes, check_machine
+from openclaw_locust.run.capacity import check_machine
+from openclaw_locust.run.environment import check_classes
 from openclaw_locust.run.shapes import put_in_stages
 from openclaw_locust.workload import check
 

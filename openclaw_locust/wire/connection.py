@@ -85,16 +85,6 @@ class Clock(TlsClock):
     address: str = ""
     subprotocol: str | None = None
 
-    def phases(self) -> dict[str, int | None]:
-        """Return each phase's time by its name, in the order of the way."""
-        return {
-            "dns": self.dns_ns,
-            "tcp": self.tcp_ns,
-            "proxy": self.proxy_ns,
-            "tls": self.tls_ns,
-            "upgrade": self.upgrade_ns,
-        }
-
 
 def connect(
     endpoint: Endpoint, user_number: int, clock: Clock, session: Kept | None = None

@@ -51,7 +51,7 @@ def start_tls(
     deadline_ns: int,
     clock: TlsClock,
     session: Kept | None = None,
-) -> ssl.SSLObject:
+) -> None:
     """Do the handshake; from then on the transport reads and writes through TLS.
 
     Our last message of it may wait for the first write.
@@ -114,7 +114,6 @@ def start_tls(
     clock.tls_ns = ended_ns - started_ns
     clock.negotiated = negotiated_of(tls)
     transport.adopt_tls(tls, incoming, outgoing)
-    return tls
 
 
 def _plain_alert(data: bytes) -> int | None:

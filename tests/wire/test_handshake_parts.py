@@ -13,9 +13,22 @@ from openclaw_locust.failures import Failure
 from openclaw_locust.wire.connection import Clock, open_transport
 from openclaw_locust.wire.sessions import Inbox, Shelf
 from openclaw_locust.wire.sources import Sources
+from openclaw_locust.wire.tcp import now_ns
 from openclaw_locust.wire.transport import Transport
 from tests.embedded import serve
-from tests.peers import Peer, Step, end_tls, hear_some, hold, pause, play, refuse_tls, say, tls
+from tests.peers import (
+    Peer,
+    Step,
+    end_tls,
+    flood,
+    hear_some,
+    hold,
+    pause,
+    play,
+    refuse_tls,
+    say,
+    tls,
+)
 from tests.wire.client import endpoint, refused, soon, until
 from tests.wire.conftest import Pki
 
@@ -95,6 +108,15 @@ def test_a_peer_that_never_ends_gets_a_reset_which_keeps_no_port(pki: Pki) -> No
         transport.send(b"bye", soon())
         assert not transport.let_peer_close(soon(0.3))
         assert time_waits(peer.port) == 0
+
+
+def test_a_peer_that_never_stops_talking_does_not_extend_the_deadline(pki: Pki) -> None:
+    with play(tls(pki.server), hear_some(), flood(b"x" * 16_000)) as peer:
+        transport, _ = shaken(peer, pki)
+        transport.send(b"bye", soon())
+        started_ns = now_ns()
+        assert not transport.let_peer_close(soon(0.3))
+        assert now_ns() - started_ns < 5e9
 
 
 def test_a_refusal_that_comes_after_our_handshake_is_seen_at_the_end(pki: Pki) -> None:
